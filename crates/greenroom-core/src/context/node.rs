@@ -1,0 +1,316 @@
+//! The tree of cancellation.
+//!
+//! # Invariants
+//! 1. `ended` is set once, under the node's lock, and read without it.
+//! 2. A child is in its parent's list from its making until it is dropped or the parent has ended;
+//!    it is entered under the lock under which the parent's `ended` was seen unset. So a cancel finds
+//!    it in the list, or it is made ended.
+//! 3. `complete` is set only when every descendant is marked. A walk may skip a complete node, but not
+//!    one that is merely ended: another walk may still be on its way below it.
+//! 4. A node takes its end from its parent as that is marked, never from the walk's start: so when two
+//!    cancels race, no descendant shows a later cause than its parent.
+//! 5. A child holds its parent; a parent holds its children weakly. A chain is taken apart by a loop.
+//!
+//! # Deadlock safety
+//! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
+//! the drop of another node runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use slab::Slab;
+
+use super::Context;
+use super::after::Pending;
+use super::deadline::Deadline;
+use crate::current::{self, Handle};
+use crate::driver::{self, EventKind};
+use crate::error::{Cause, ContextError};
+use crate::id::Id;
+use crate::registry::Registry;
+
+pub(super) struct Root {
+    pub(super) id: Id,
+    pub(super) driver: Handle,
+    pub(super) registry: Registry,
+}
+
+pub(crate) struct Node {
+    pub(super) root: Arc<Root>,
+    parent: Option<Parent>,
+    /// The earliest deadline of this node and those above it.
+    pub(super) deadline: Option<Instant>,
+    ended: OnceLock<ContextError>,
+    complete: AtomicBool,
+    lists: Mutex<Lists>,
+}
+
+struct Parent {
+    node: Arc<Node>,
+    slot: usize,
+}
+
+#[derive(Default)]
+struct Lists {
+    children: Slab<Weak<Node>>,
+    waiters: Slab<Waker>,
+    after: Slab<Pending>,
+    deadline: Option<Deadline>,
+}
+
+impl Node {
+    pub(super) fn root(root: Arc<Root>) -> Arc<Self> {
+        Arc::new(Self {
+            root,
+            parent: None,
+            deadline: None,
+            ended: OnceLock::new(),
+            complete: AtomicBool::new(false),
+            lists: Mutex::default(),
+        })
+    }
+
+    pub(super) fn child(parent: &Arc<Self>, deadline: Option<(Instant, Cause)>) -> Arc<Self> {
+        // A parent that ends earlier makes the child's own deadline void, and its cause with it.
+        let own = deadline.filter(|(at, _)| parent.deadline.is_none_or(|above| *at < above));
+        let effective = own.as_ref().map(|(at, _)| *at).or(parent.deadline);
+        let mut inherited = None;
+        let child = Arc::new_cyclic(|child: &Weak<Self>| {
+            let mut lists = parent.lists.lock();
+            // Invariant 2: looked at and entered in one critical section.
+            inherited = parent.ended.get().cloned();
+            let slot = if inherited.is_none() {
+                lists.children.insert(child.clone())
+            } else {
+                usize::MAX
+            };
+            Self {
+                root: parent.root.clone(),
+                parent: Some(Parent {
+                    node: parent.clone(),
+                    slot,
+                }),
+                deadline: effective,
+                ended: OnceLock::new(),
+                complete: AtomicBool::new(false),
+                lists: Mutex::default(),
+            }
+        });
+        if let Some(error) = inherited {
+            child.end(error);
+        } else if let Some((at, cause)) = own {
+            if at <= child.root.driver.driver().now() {
+                child.end(ContextError::Deadline(cause));
+            } else {
+                Deadline::set(&child, at, cause);
+            }
+        }
+        child
+    }
+
+    pub(super) fn ended(&self) -> Option<&ContextError> {
+        self.ended.get()
+    }
+
+    /// Keeps a deadline's timer until the node ends, or gives it back if it has ended meanwhile.
+    pub(super) fn keep_deadline(&self, deadline: Deadline) -> Result<(), Deadline> {
+        let mut lists = self.lists.lock();
+        if self.ended.get().is_some() {
+            return Err(deadline);
+        }
+        lists.deadline = Some(deadline);
+        Ok(())
+    }
+
+    /// Registers an after-function, or gives it back if the node has ended.
+    pub(super) fn register_after(&self, pending: Pending) -> Result<usize, Pending> {
+        let mut lists = self.lists.lock();
+        if self.ended.get().is_some() {
+            return Err(pending);
+        }
+        Ok(lists.after.insert(pending))
+    }
+
+    /// Takes an after-function back, unless it has been started.
+    pub(super) fn unregister_after(&self, key: usize) -> Option<Pending> {
+        self.lists.lock().after.try_remove(key)
+    }
+
+    /// Ends the node and everything below it, before it returns; then wakes and runs what waited.
+    pub(crate) fn end(self: &Arc<Self>, error: ContextError) {
+        if self.complete.load(Ordering::Acquire) {
+            return;
+        }
+        let mut woken = Vec::new();
+        let mut visited = Vec::new();
+        let mut newly = false;
+        let mut stack = vec![(self.clone(), error)];
+        while let Some((node, error)) = stack.pop() {
+            // Invariant 3.
+            if node.complete.load(Ordering::Acquire) {
+                continue;
+            }
+            let mut lists = node.lists.lock();
+            if node.ended.set(error).is_ok() {
+                newly = true;
+                woken.push(Woken {
+                    waiters: std::mem::take(&mut lists.waiters),
+                    after: std::mem::take(&mut lists.after),
+                    deadline: lists.deadline.take(),
+                });
+            }
+            if let Some(as_marked) = node.ended.get() {
+                for (_, child) in &lists.children {
+                    if let Some(child) = child.upgrade() {
+                        // Invariant 4.
+                        stack.push((child, as_marked.clone()));
+                    }
+                }
+            }
+            drop(lists);
+            visited.push(node);
+        }
+        for node in &visited {
+            node.complete.store(true, Ordering::Release);
+            node.lists.lock().children = Slab::new();
+        }
+        if newly {
+            self.leave_parent();
+            self.tell();
+        }
+        for woken in woken {
+            woken.deliver(&self.root);
+        }
+    }
+
+    fn tell(&self) {
+        let observer = current::observer();
+        if let Some(driver) = observer.as_ref().or_else(|| self.root.driver.observer()) {
+            driver::deliver_to(
+                &**driver,
+                EventKind::Cancel,
+                Some(self.root.id.clone()),
+                "context",
+                || (),
+            );
+        }
+    }
+
+    fn leave_parent(&self) {
+        if let Some(parent) = &self.parent {
+            let removed = {
+                let mut lists = parent.node.lists.lock();
+                // The slot may belong to another by now: a parent that has ended clears its list.
+                match lists.children.get(parent.slot) {
+                    Some(child) if std::ptr::eq(child.as_ptr(), self) => {
+                        lists.children.try_remove(parent.slot)
+                    }
+                    _ => None,
+                }
+            };
+            drop(removed);
+        }
+    }
+}
+
+struct Woken {
+    waiters: Slab<Waker>,
+    after: Slab<Pending>,
+    deadline: Option<Deadline>,
+}
+
+impl Woken {
+    fn deliver(self, root: &Root) {
+        if let Some(deadline) = self.deadline {
+            deadline.forget(root);
+        }
+        for (_, waker) in self.waiters {
+            waker.wake();
+        }
+        for (_, pending) in self.after {
+            pending.start();
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.leave_parent();
+        let deadline = self.lists.get_mut().deadline.take();
+        if let Some(deadline) = deadline {
+            deadline.forget(&self.root);
+        }
+        // Invariant 5. Each node that goes with this one leaves its own parent first.
+        let mut next = self.parent.take();
+        while let Some(parent) = next {
+            next = Arc::into_inner(parent.node).and_then(|mut node| {
+                node.leave_parent();
+                node.parent.take()
+            });
+        }
+    }
+}
+
+/// A waker entered with a context, taken out when it is dropped.
+#[derive(Debug)]
+pub struct Registration {
+    node: Arc<Node>,
+    key: usize,
+    waker: Waker,
+}
+
+impl Registration {
+    /// Enters a waker with a context, or moves an earlier registration to it.
+    ///
+    /// # Errors
+    /// How the context ended, if it has; nothing is registered then.
+    pub fn update(
+        registration: &mut Option<Self>,
+        context: &Context,
+        waker: &Waker,
+    ) -> Result<(), ContextError> {
+        let node = &context.0.node;
+        if let Some(error) = node.ended() {
+            let error = error.clone();
+            *registration = None;
+            return Err(error);
+        }
+        if let Some(there) = registration
+            && Arc::ptr_eq(&there.node, node)
+            && there.waker.will_wake(waker)
+        {
+            return Ok(());
+        }
+        *registration = None;
+        let mut lists = node.lists.lock();
+        if let Some(error) = node.ended.get() {
+            return Err(error.clone());
+        }
+        let key = lists.waiters.insert(waker.clone());
+        drop(lists);
+        *registration = Some(Self {
+            node: node.clone(),
+            key,
+            waker: waker.clone(),
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // After the end the list is empty, and stays so: no slot can be another's.
+        let _gone = self.node.lists.lock().waiters.try_remove(self.key);
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("ended", &self.ended.get())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! What is current on this thread: the driver, and the task with its context.
+//!
+//! # Invariants
+//! 1. Set around each poll, and put back when the poll ends, by return or by unwinding.
+//! 2. Nothing else lives in a thread-local.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::context::Context;
+use crate::driver::Driver;
+use crate::id::Id;
+use crate::task::TaskInfo;
+
+thread_local! {
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None }) };
+}
+
+struct Current {
+    driver: Option<Handle>,
+    task: Option<Arc<TaskInfo>>,
+    context: Option<Context>,
+}
+
+/// A driver as the kernel holds it.
+#[derive(Clone)]
+pub struct Handle {
+    driver: Arc<dyn Driver>,
+    observed: bool,
+}
+
+impl Handle {
+    /// Holds a driver. Only an observed one is told of events; see [`driver`](crate::driver).
+    pub fn new(driver: Arc<dyn Driver>, observed: bool) -> Self {
+        Self { driver, observed }
+    }
+
+    /// Returns the driver.
+    #[must_use]
+    pub fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
+    /// Returns the driver if it is told of events.
+    #[must_use]
+    pub fn observer(&self) -> Option<&Arc<dyn Driver>> {
+        self.observed.then_some(&self.driver)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("observed", &self.observed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts back what was current before, when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Entered(Undo);
+
+enum Undo {
+    Driver(Option<Handle>),
+    Task(Option<Arc<TaskInfo>>, Option<Context>),
+    Context(Option<Context>),
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Driver(_) => "Driver",
+            Self::Task(..) => "Task",
+            Self::Context(_) => "Context",
+        })
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // What was current is dropped after the borrow ends: a context may hold a user's value, whose
+        // destructor may ask what is current.
+        let _gone = with(|current| match &mut self.0 {
+            Undo::Driver(before) => (
+                std::mem::replace(&mut current.driver, before.take()),
+                None,
+                None,
+            ),
+            Undo::Task(task, context) => (
+                None,
+                std::mem::replace(&mut current.task, task.take()),
+                std::mem::replace(&mut current.context, context.take()),
+            ),
+            Undo::Context(before) => (
+                None,
+                None,
+                std::mem::replace(&mut current.context, before.take()),
+            ),
+        });
+    }
+}
+
+fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
+    CURRENT.with(|current| f(&mut current.borrow_mut()))
+}
+
+// A thread that is going away has no current anything.
+fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
+    CURRENT
+        .try_with(|current| f(&current.borrow()))
+        .ok()
+        .flatten()
+}
+
+/// Makes a driver current until the guard is dropped.
+pub fn enter_driver(handle: Handle) -> Entered {
+    Entered(Undo::Driver(with(|c| c.driver.replace(handle))))
+}
+
+/// Makes a task and its context current until the guard is dropped.
+pub fn enter_task(task: Arc<TaskInfo>, context: Context) -> Entered {
+    let (task, context) = with(|c| (c.task.replace(task), c.context.replace(context)));
+    Entered(Undo::Task(task, context))
+}
+
+/// Makes a context current until the guard is dropped.
+pub fn enter_context(context: Context) -> Entered {
+    Entered(Undo::Context(with(|c| c.context.replace(context))))
+}
+
+/// Returns the current driver, or `None` outside a runtime.
+#[must_use]
+pub fn driver() -> Option<Arc<dyn Driver>> {
+    read(|c| c.driver.as_ref().map(|h| h.driver.clone()))
+}
+
+/// Returns the current driver if it is told of events.
+#[must_use]
+pub fn observer() -> Option<Arc<dyn Driver>> {
+    read(|c| c.driver.as_ref().and_then(|h| h.observer().cloned()))
+}
+
+/// Returns the current task, or `None` outside our tasks and handlers.
+#[must_use]
+pub fn task() -> Option<Arc<TaskInfo>> {
+    read(|c| c.task.clone())
+}
+
+/// Returns the id of the current task.
+#[must_use]
+pub fn task_id() -> Option<Id> {
+    read(|c| c.task.as_ref().map(|task| task.id.clone()))
+}
+
+/// Returns the current context, or `None` outside our tasks and handlers.
+#[must_use]
+pub fn context() -> Option<Context> {
+    read(|c| c.context.clone())
+}
+
+/// Calls `f` with the current task, without a reference count.
+pub fn with_task<R>(f: impl FnOnce(&Arc<TaskInfo>) -> R) -> Option<R> {
+    read(|c| c.task.as_ref().map(f))
+}
+
+/// Calls `f` with the current context, without a reference count. `f` must not run user code.
+pub(crate) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> Option<R> {
+    read(|c| c.context.as_ref().map(f))
+}
+
+/// Returns the time of the current driver; outside a runtime, the time of the machine.
+#[must_use]
+pub fn now() -> Instant {
+    driver().map_or_else(Instant::now, |driver| driver.now())
+}
+
+/// Chooses one of `options` through the current driver; outside a runtime, at random.
+#[must_use]
+pub fn choose(options: usize) -> usize {
+    if options < 2 {
+        return 0;
+    }
+    driver().map_or_else(
+        || fastrand::usize(..options),
+        |driver| driver.choose(options).min(options - 1),
+    )
+}
+
+/// Makes an id for a new kernel object: a child of the current task, or `None` outside a runtime.
+#[must_use]
+pub fn object_id(name: &'static str) -> Option<Id> {
+    with_task(|task| task.id.child(name))
+}

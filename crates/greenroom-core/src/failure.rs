@@ -1,0 +1,105 @@
+//! The one erasing error type, for code that users write.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// The result of user code that runs in the framework: tasks, scopes, stages.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Any error of user code, with the place where it was raised.
+///
+/// `?` makes one from every `std::error::Error + Send + Sync`, and loses nothing:
+/// [`downcast_ref`](Self::downcast_ref) gives the original back, [`chain`](Self::chain) walks its
+/// sources. It does not itself implement `Error`, since the blanket conversion forbids that;
+/// [`as_error`](Self::as_error) is the way to hand it on. Cloning shares the error.
+///
+/// # Examples
+/// ```
+/// use greenroom_core::Failure;
+/// fn parse() -> greenroom_core::Result<u32> {
+///     Ok("x".parse::<u32>()?)
+/// }
+/// let failure: Failure = parse().unwrap_err();
+/// assert!(failure.downcast_ref::<std::num::ParseIntError>().is_some());
+/// assert!(failure.location().file().ends_with(".rs"));
+/// ```
+#[derive(Clone)]
+pub struct Failure(Arc<Raised>);
+
+struct Raised {
+    error: Box<dyn Error + Send + Sync>,
+    location: &'static Location<'static>,
+}
+
+impl Failure {
+    /// Makes a failure from a text.
+    #[track_caller]
+    #[must_use]
+    pub fn message(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::from(Message(text.into()))
+    }
+
+    /// Returns the original error, if it is an `E`.
+    #[must_use]
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        self.as_error().downcast_ref()
+    }
+
+    /// Returns the original error as a trait object.
+    #[must_use]
+    pub fn as_error(&self) -> &(dyn Error + 'static) {
+        &*self.0.error
+    }
+
+    /// Returns the place where the error became a failure, which is the `?` that raised it.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.0.location
+    }
+
+    /// Walks the original error and its sources, outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        std::iter::successors(Some(self.as_error()), |&error| error.source())
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self(Arc::new(Raised {
+            error: Box::new(error),
+            location: Location::caller(),
+        }))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.error, f)
+    }
+}
+
+// What `main` prints when it returns a failure, so it is written for a person.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (raised at {})", self.0.error, self.0.location)?;
+        for source in self.chain().skip(1) {
+            write!(f, "\n  caused by: {source}")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Message(Cow<'static, str>);
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Message {}

@@ -1,0 +1,26 @@
+//! The kernel of greenroom: what actors, scopes and patterns stand on.
+//!
+//! It knows no actor and no executor. A [`Driver`] schedules, delivers and keeps the time; the
+//! kernel's objects ([`Context`], channels, select, watch) wait and wake through it.
+
+pub mod context;
+pub mod current;
+pub mod driver;
+pub mod error;
+mod exit;
+mod failure;
+mod id;
+pub mod registry;
+pub mod task;
+pub mod time;
+pub mod unwind;
+pub mod wait;
+
+#[doc(hidden)]
+pub mod doc_support;
+
+pub use context::Context;
+pub use driver::Driver;
+pub use exit::{ExitReason, Panic};
+pub use failure::{Failure, Result};
+pub use id::{Id, Name};

@@ -1,0 +1,158 @@
+//! A task as the driver sees it: what to poll, and what is known about it.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::context::Context;
+use crate::id::Id;
+
+/// The future of a task, which never leaves the thread that made it.
+pub type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+/// A task to be spawned: its facts, its context, and how its future is made on the thread that polls it.
+pub struct Task {
+    /// What is known about it.
+    pub info: Arc<TaskInfo>,
+    /// The context that is current while it is polled.
+    pub context: Context,
+    /// Makes the future, once, on the thread that will poll it, with the task already current.
+    pub make: Box<dyn FnOnce() -> LocalFuture + Send>,
+}
+
+impl Task {
+    /// Wraps a future that may move between threads.
+    pub fn new(
+        info: Arc<TaskInfo>,
+        context: Context,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        Self::local(info, context, move || future)
+    }
+
+    /// Wraps a closure that makes a future on the thread that will poll it.
+    pub fn local<F: Future<Output = ()> + 'static>(
+        info: Arc<TaskInfo>,
+        context: Context,
+        make: impl FnOnce() -> F + Send + 'static,
+    ) -> Self {
+        Self {
+            info,
+            context,
+            make: Box::new(move || Box::pin(make())),
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.info.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What kind of thing a task runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskKind {
+    /// An actor.
+    Actor,
+    /// A future given to a scope.
+    Task,
+    /// The body of a scope.
+    Scope,
+    /// A closure on the blocking pool.
+    Blocking,
+    /// A function registered to run after a context.
+    AfterFunc,
+    /// Housekeeping of the runtime itself.
+    Kernel,
+}
+
+/// The facts of a task, for look-up and reports.
+#[derive(Debug)]
+pub struct TaskInfo {
+    /// Its path.
+    pub id: Id,
+    /// What it runs.
+    pub kind: TaskKind,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// When it was spawned, in the runtime's time.
+    pub since: Instant,
+    // Written by the task itself when it begins or ends a wait, read by snapshots.
+    waiting: Mutex<Option<Waiting>>,
+}
+
+impl TaskInfo {
+    /// Records the facts of a new task.
+    #[must_use]
+    pub fn new(
+        id: Id,
+        kind: TaskKind,
+        spawned_at: &'static Location<'static>,
+        since: Instant,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            spawned_at,
+            since,
+            waiting: Mutex::new(None),
+        }
+    }
+
+    /// Returns what it waits for, or `None` while it runs or waits for something foreign.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.waiting.lock().clone()
+    }
+
+    /// Sets what it waits for.
+    pub fn set_waiting(&self, waiting: Option<Waiting>) {
+        *self.waiting.lock() = waiting;
+    }
+}
+
+/// A wait of a task: of what kind, and on what.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Waiting {
+    /// What it does while it waits.
+    pub kind: WaitKind,
+    /// The actor, channel or task it waits on, where that has an id.
+    pub on: Option<Id>,
+}
+
+/// What a waiting task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WaitKind {
+    /// Waits for a reply.
+    Ask,
+    /// Waits for room in a mailbox.
+    Tell,
+    /// Waits for a channel to take a value.
+    Send,
+    /// Waits for a channel to give a value.
+    Receive,
+    /// Waits for one of several.
+    Select,
+    /// Waits for a task or an actor to end.
+    Join,
+    /// Waits for everything in a scope to end.
+    ScopeEnd,
+    /// Waits for a change of a watched value.
+    Watch,
+    /// Waits for a time.
+    Sleep,
+    /// Waits for its turn under a limit.
+    Limit,
+}

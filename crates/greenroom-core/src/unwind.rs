@@ -1,0 +1,26 @@
+//! The one place of the kernel where a panic is caught.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs user code and returns its panic as a value.
+///
+/// # Errors
+/// The payload of the panic. What the closure had borrowed may be half changed: the caller drops it,
+/// or knows why it is still whole.
+pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops a value of a user, catching a panic in its destructor.
+///
+/// # Errors
+/// The payload of the panic. While the thread unwinds already, a second panic would end the process;
+/// then the value is leaked instead of dropped.
+pub fn drop_caught<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
+    if std::thread::panicking() {
+        std::mem::forget(value);
+        return Ok(());
+    }
+    catch(move || drop(value))
+}

@@ -1,0 +1,86 @@
+//! A wait of a task: ended by its context, and known to the registry.
+//!
+//! Every future of the kernel that may wait holds one [`Wait`]. While it is pending, the current
+//! context wakes it when that ends, and the current task says what it waits for.
+
+use std::task::{self, Poll};
+
+use crate::context::{self, Registration};
+use crate::current;
+use crate::error::ContextError;
+use crate::id::Id;
+use crate::task::{WaitKind, Waiting};
+
+/// The context's and the registry's side of one pending future.
+///
+/// Dropping it ends the wait.
+#[derive(Debug)]
+pub struct Wait {
+    kind: WaitKind,
+    registration: Option<Registration>,
+    told: bool,
+}
+
+impl Wait {
+    /// Prepares a wait; it begins at the first [`poll`](Self::poll).
+    #[must_use]
+    pub const fn new(kind: WaitKind) -> Self {
+        Self {
+            kind,
+            registration: None,
+            told: false,
+        }
+    }
+
+    /// Returns how the current context ended, if it has. An operation that has not begun asks this
+    /// first, so that a loop over an ever ready channel ends with its context.
+    #[must_use]
+    pub fn ended() -> Option<ContextError> {
+        current::with_context(context::Context::ended_quietly).flatten()
+    }
+
+    /// Begins or goes on with the wait: ready when the current context has ended.
+    ///
+    /// `fallback` is the context to use outside our tasks, for operations that know a runtime.
+    pub fn poll(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        on: impl FnOnce() -> Option<Id>,
+        fallback: Option<&context::Context>,
+    ) -> Poll<ContextError> {
+        // Cloned, not borrowed: moving a registration drops a foreign waker, which may run user code.
+        let current = current::context();
+        let registered = current
+            .as_ref()
+            .or(fallback)
+            .map(|context| Registration::update(&mut self.registration, context, cx.waker()));
+        if let Some(Err(error)) = registered {
+            self.end();
+            return Poll::Ready(error);
+        }
+        if !self.told {
+            self.told = current::with_task(|task| {
+                task.set_waiting(Some(Waiting {
+                    kind: self.kind,
+                    on: on(),
+                }));
+            })
+            .is_some();
+        }
+        Poll::Pending
+    }
+
+    /// Ends the wait.
+    pub fn end(&mut self) {
+        self.registration = None;
+        if std::mem::take(&mut self.told) {
+            current::with_task(|task| task.set_waiting(None));
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
