@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -89,6 +90,8 @@ pub struct TaskInfo {
     pub since: Instant,
     // Written by the task itself when it begins or ends a wait, read by snapshots.
     waiting: Mutex<Option<Waiting>>,
+    // Sections that outlive a cancel, see `Shield`. Written by the task itself only.
+    shields: AtomicUsize,
 }
 
 impl TaskInfo {
@@ -106,6 +109,7 @@ impl TaskInfo {
             spawned_at,
             since,
             waiting: Mutex::new(None),
+            shields: AtomicUsize::new(0),
         }
     }
 
@@ -115,9 +119,35 @@ impl TaskInfo {
         self.waiting.lock().clone()
     }
 
+    /// Returns whether it is in a section that outlives a cancel.
+    #[must_use]
+    pub fn is_shielded(&self) -> bool {
+        self.shields.load(Relaxed) > 0
+    }
+
     /// Sets what it waits for.
     pub fn set_waiting(&self, waiting: Option<Waiting>) {
         *self.waiting.lock() = waiting;
+    }
+}
+
+/// Keeps a task whose context has ended from being dropped at its next await.
+///
+/// [`Context::run`] holds one while it runs a future in a context [without
+/// cancel](Context::without_cancel).
+#[derive(Debug)]
+pub(crate) struct Shield(Arc<TaskInfo>);
+
+impl Shield {
+    pub(crate) fn over(task: Arc<TaskInfo>) -> Self {
+        task.shields.fetch_add(1, Relaxed);
+        Self(task)
+    }
+}
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        self.0.shields.fetch_sub(1, Relaxed);
     }
 }
 

@@ -33,6 +33,7 @@ use crate::driver::{self, EventKind, Operation};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::Registry;
+use crate::task::Shield;
 use node::Root;
 use values::Values;
 
@@ -70,11 +71,12 @@ impl Context {
     /// Makes the root context of a runtime, which takes its time from `driver`.
     #[must_use]
     pub fn root(id: Id, driver: Handle, registry: Registry) -> (Self, CancelCauseHandle) {
-        let node = Node::root(Arc::new(Root {
+        let root = Arc::new(Root {
             id,
             driver,
             registry,
-        }));
+        });
+        let node = Node::root(root, false);
         let context = Self::from_parts(node, Values::default());
         let cancel = CancelCauseHandle::new(&context.0.node);
         (context, cancel)
@@ -152,10 +154,12 @@ impl Context {
     }
 
     /// Derives a context that keeps the values and nothing else: it never ends by itself, has no
-    /// deadline and no cause. It is for work that must outlive a cancel, such as cleaning up.
+    /// deadline and no cause. It is for work that must outlive a cancel, such as cleaning up: a task
+    /// whose context has ended is dropped at its next await, but not while it is inside
+    /// [`run`](Self::run) of such a context.
     #[must_use]
     pub fn without_cancel(&self) -> Self {
-        let node = Node::root(self.0.node.root.clone());
+        let node = Node::root(self.0.node.root.clone(), true);
         Self::from_parts(node, self.0.values.clone())
     }
 
@@ -249,7 +253,12 @@ impl Context {
         async move {
             let mut future = pin!(future);
             let mut registration = None;
-            std::future::poll_fn(move |cx| {
+            let _shield = context
+                .0
+                .node
+                .detached
+                .then(|| current::task().map(Shield::over));
+            std::future::poll_fn(|cx| {
                 // Registered first: an end between the poll and the registration would be missed.
                 let ended = Registration::update(&mut registration, &context, cx.waker()).err();
                 let _entered = current::enter_context(context.clone());

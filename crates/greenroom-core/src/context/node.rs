@@ -41,6 +41,8 @@ pub(super) struct Root {
 pub(crate) struct Node {
     pub(super) root: Arc<Root>,
     parent: Option<Parent>,
+    /// Whether it, or one above it, was made without cancel.
+    pub(super) detached: bool,
     /// The earliest deadline of this node and those above it.
     pub(super) deadline: Option<Instant>,
     ended: OnceLock<ContextError>,
@@ -62,10 +64,11 @@ struct Lists {
 }
 
 impl Node {
-    pub(super) fn root(root: Arc<Root>) -> Arc<Self> {
+    pub(super) fn root(root: Arc<Root>, detached: bool) -> Arc<Self> {
         Arc::new(Self {
             root,
             parent: None,
+            detached,
             deadline: None,
             ended: OnceLock::new(),
             complete: AtomicBool::new(false),
@@ -93,6 +96,7 @@ impl Node {
                     node: parent.clone(),
                     slot,
                 }),
+                detached: parent.detached,
                 deadline: effective,
                 ended: OnceLock::new(),
                 complete: AtomicBool::new(false),

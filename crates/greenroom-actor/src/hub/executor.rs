@@ -1,0 +1,255 @@
+//! The loop of a hub: poll what is ready, fire what is due, park.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use greenroom_core::current;
+use greenroom_core::driver::{self, Driver, EventKind};
+use greenroom_core::task::LocalFuture;
+use greenroom_core::{Panic, unwind};
+use slab::Slab;
+
+use super::queue::{NO_SLOT, TaskCell, forget_panic};
+use super::{Hub, Order};
+
+/// Polls in one turn, after which the arbiter's other work gets its chance.
+pub(super) const TURN: usize = 64;
+
+struct Executor {
+    hub: Arc<Hub>,
+    local: VecDeque<Arc<TaskCell>>,
+    slots: Slab<Slot>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+struct Slot {
+    cell: Arc<TaskCell>,
+    waker: Waker,
+    // Out while it is polled. Invariant 3.
+    future: Option<LocalFuture>,
+}
+
+impl Hub {
+    /// Runs the hub on this thread until it is closed; then drops every task.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut executor = Executor {
+            hub: self,
+            local: VecDeque::new(),
+            slots: Slab::new(),
+            sleep: None,
+        };
+        std::future::poll_fn(|cx| executor.turn(cx)).await;
+    }
+}
+
+impl Executor {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _driver = current::enter_driver(self.hub.handle());
+        loop {
+            if self.hub.queue.is_closed() {
+                self.clear();
+                return Poll::Ready(());
+            }
+            self.fire_due();
+            let more = self.poll_ready();
+            self.answer();
+            if more {
+                // Invariant 5.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.hub.observer().is_some_and(|front| front.idle()) {
+                continue;
+            }
+            if self.hub.queue.park(cx.waker()) && self.poll_sleep(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Polls up to a turn's worth, and returns whether there is more.
+    fn poll_ready(&mut self) -> bool {
+        for _ in 0..TURN {
+            let Some(cell) = self.next() else {
+                return false;
+            };
+            self.poll_one(&cell);
+            // Input and timers of the arbiter report nothing more to this task once its share is
+            // used up; only giving way renews it.
+            if !tokio::task::coop::has_budget_remaining() {
+                return true;
+            }
+        }
+        true
+    }
+
+    fn next(&mut self) -> Option<Arc<TaskCell>> {
+        let observer = self.hub.observer();
+        if observer.is_none() && self.hub.order == Order::Arrival {
+            if self.local.is_empty() {
+                self.hub.queue.drain_into(&mut self.local);
+            }
+            return self.local.pop_front();
+        }
+        self.hub.queue.drain_into(&mut self.local);
+        let index = match self.local.len() {
+            0 | 1 => 0,
+            options => match observer {
+                Some(front) => front.choose(options).min(options - 1),
+                None => self.hub.choose(options),
+            },
+        };
+        self.local.remove(index)
+    }
+
+    fn poll_one(&mut self, cell: &Arc<TaskCell>) {
+        if cell.is_done() {
+            return;
+        }
+        cell.unqueue();
+        let _task = current::enter_task(cell.info.clone(), cell.context.clone());
+        let slot = match cell.slot() {
+            NO_SLOT => match self.admit(cell) {
+                Some(slot) => slot,
+                None => return,
+            },
+            slot => slot,
+        };
+        // Moved out for the poll: the task may reach this hub again, and the slot must not be
+        // borrowed then.
+        let (mut future, waker) = match self.slots.get_mut(slot) {
+            Some(there) => match there.future.take() {
+                Some(future) => (future, there.waker.clone()),
+                None => return,
+            },
+            None => return,
+        };
+        let polled =
+            unwind::catch(|| future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+        match polled {
+            Ok(false) => {
+                if let Some(there) = self.slots.get_mut(slot) {
+                    there.future = Some(future);
+                }
+            }
+            Ok(true) => self.release(cell, slot, future),
+            Err(payload) => {
+                self.stray(cell, payload);
+                self.release(cell, slot, future);
+            }
+        }
+    }
+
+    fn admit(&mut self, cell: &Arc<TaskCell>) -> Option<usize> {
+        let make = cell.take_make()?;
+        match unwind::catch(make) {
+            Ok(future) => {
+                let slot = self.slots.insert(Slot {
+                    cell: cell.clone(),
+                    waker: Waker::from(cell.clone()),
+                    future: Some(future),
+                });
+                cell.set_slot(slot);
+                Some(slot)
+            }
+            Err(payload) => {
+                cell.set_done();
+                self.stray(cell, payload);
+                None
+            }
+        }
+    }
+
+    fn release(&mut self, cell: &TaskCell, slot: usize, future: LocalFuture) {
+        cell.set_done();
+        drop(self.slots.try_remove(slot));
+        if let Err(payload) = unwind::drop_caught(future) {
+            self.stray(cell, payload);
+        }
+    }
+
+    fn stray(&self, cell: &TaskCell, payload: Box<dyn std::any::Any + Send>) {
+        let panic = Panic::new(payload, cell.info.id.clone(), None, cell.info.spawned_at);
+        self.hub.strays.lock().push(panic);
+    }
+
+    fn fire_due(&self) {
+        if self.hub.timers.first().is_none() {
+            return;
+        }
+        let now = self.hub.now();
+        while let Some(alarm) = self.hub.timers.pop_due(now) {
+            match self.hub.observer() {
+                None => alarm.fire(),
+                Some(front) => {
+                    let owner = alarm.owner();
+                    driver::deliver_to(&**front, EventKind::Timer, owner, "timer", move || {
+                        alarm.fire();
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits for the first timer; ready if it is due.
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(first) = self.hub.timers.first() else {
+            return Poll::Pending;
+        };
+        let first = tokio::time::Instant::from_std(first);
+        match &mut self.sleep {
+            Some(sleep) if sleep.deadline() == first && !sleep.is_elapsed() => {}
+            Some(sleep) => sleep.as_mut().reset(first),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(first))),
+        }
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn answer(&mut self) {
+        for query in self.hub.queue.take_queries() {
+            super::query::answer(query, self.slots.iter().map(|(_, slot)| &*slot.cell));
+        }
+    }
+
+    /// Drops everything; what is spawned or woken meanwhile is dropped too.
+    fn clear(&mut self) {
+        self.hub.queue.close();
+        self.hub.timers.clear();
+        loop {
+            self.hub.queue.drain_into(&mut self.local);
+            if let Some(cell) = self.local.pop_front() {
+                let _task = current::enter_task(cell.info.clone(), cell.context.clone());
+                if let Some(make) = cell.take_make() {
+                    cell.set_done();
+                    forget_panic(unwind::drop_caught(make));
+                }
+                continue;
+            }
+            let Some(slot) = self.slots.iter().next().map(|(slot, _)| slot) else {
+                return;
+            };
+            let Slot { cell, future, .. } = self.slots.remove(slot);
+            cell.set_done();
+            let _task = current::enter_task(cell.info.clone(), cell.context.clone());
+            if let Some(future) = future
+                && let Err(payload) = unwind::drop_caught(future)
+            {
+                self.stray(&cell, payload);
+            }
+        }
+    }
+}
+
+// The arbiter may be torn down from outside, with the loop dropped in its middle.
+impl Drop for Executor {
+    fn drop(&mut self) {
+        let _driver = current::enter_driver(self.hub.handle());
+        self.clear();
+    }
+}

@@ -1,0 +1,209 @@
+//! The life of a scope: its body, and its end.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Poll;
+
+use greenroom_core::current;
+use greenroom_core::error::Cause;
+use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind, Waiting};
+use greenroom_core::wait::Wait;
+use greenroom_core::{Context, Failure, Result};
+
+use super::join::{JoinCell, JoinError};
+use super::{Inner, OnDrop, Outcome, Scope, ScopeError, guarded};
+use crate::runtime::Core;
+
+/// Runs a body in a new scope on an arbiter, and waits until everything in it has ended.
+pub(crate) async fn run<T, F, Fut>(
+    core: Arc<Core>,
+    outer: Option<Arc<Inner>>,
+    spawned_at: &'static Location<'static>,
+    body: F,
+) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(Scope) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T>> + 'static,
+{
+    if let Some(outer) = &outer {
+        outer.enter()?;
+    }
+    let left = OnDrop::new({
+        let outer = outer.clone();
+        move || {
+            if let Some(outer) = outer {
+                outer.leave();
+            }
+        }
+    });
+    let home = core.home();
+    let parent = parent_context(&core, outer.as_deref());
+    let id = match &outer {
+        Some(outer) => outer.id.child("scope"),
+        None => core.id().child("scope"),
+    };
+    let scope = Inner::new(core.clone(), id.clone(), &parent, home);
+    core.open_scope(&scope)?;
+
+    let cell = JoinCell::new();
+    let driver = core.driver_at(home);
+    let info = Arc::new(TaskInfo::new(
+        id.clone(),
+        TaskKind::Scope,
+        spawned_at,
+        driver.now(),
+    ));
+    // The body's task keeps going when the context has ended: it is the one that waits for the rest.
+    let task = Task::local(info, scope.context.clone(), {
+        let (scope, cell) = (scope.clone(), cell.clone());
+        move || async move {
+            let closed = OnDrop::new({
+                let (scope, cell) = (scope.clone(), cell.clone());
+                move || {
+                    scope.refuse_new();
+                    scope.core.close_scope(&scope.id);
+                    cell.finish(&scope.id, Err(JoinError::Cancelled(Cause::Shutdown)));
+                    left.run();
+                }
+            });
+            let result = live(&scope, spawned_at, body).await;
+            cell.finish(&scope.id, Ok(result));
+            drop(closed);
+        }
+    });
+    driver.spawn(task);
+
+    let dropped = OnDrop::new({
+        let scope = scope.clone();
+        move || {
+            scope.refuse_new();
+            scope.cancel(Cause::ScopeDropped);
+        }
+    });
+    // A caller whose own context ends waits on: the scope's is derived from it and ends as well.
+    let _shield = current::task().map(Shield::over);
+    let result = std::future::poll_fn(|cx| {
+        let polled = cell.poll(cx);
+        say_waiting(polled.is_pending(), WaitKind::Join, &scope);
+        polled
+    })
+    .await;
+    dropped.disarm();
+    match result {
+        Ok(result) => result,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Runs the body, then ends the scope, and returns what the scope is to return.
+async fn live<T, F, Fut>(
+    scope: &Arc<Inner>,
+    spawned_at: &'static Location<'static>,
+    body: F,
+) -> Result<T>
+where
+    F: FnOnce(Scope) -> Fut,
+    Fut: Future<Output = Result<T>>,
+{
+    let handle = Scope::from_inner(scope.clone());
+    let body = async move { body(handle).await };
+    let outcome = guarded(body, scope.context.clone(), scope.id.clone(), spawned_at).await;
+    let value = match outcome {
+        Outcome::Returned(Ok(value)) => Some(value),
+        Outcome::Returned(Err(failure)) => {
+            scope.fail(scope.id.clone(), failure);
+            scope.cancel(Cause::ScopeEnded);
+            None
+        }
+        Outcome::Panicked(panic) => {
+            scope.fail(scope.id.clone(), Failure::from(panic));
+            scope.cancel(Cause::ScopeEnded);
+            None
+        }
+        Outcome::Ended(_) => None,
+    };
+    end(scope).await;
+    match (scope.take_error(), value) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(value)) => Ok(value),
+        (None, None) => Err(match scope.context.err() {
+            Some(error) => error.into(),
+            None => ScopeError::Ended.into(),
+        }),
+    }
+}
+
+/// Waits for the tasks, then drains the actors one by one, the last started first.
+async fn end(scope: &Arc<Inner>) {
+    loop {
+        until(scope, |cx| scope.poll_tasks_done(cx)).await;
+        let Some(last) = scope.children().pop() else {
+            break;
+        };
+        // An actor's own tasks and messages may start others: look again after each.
+        if let Some(error) = scope.context.err() {
+            last.cancel(error.cause().clone());
+        } else {
+            last.drain();
+        }
+        let before = scope.running();
+        until(scope, |cx| {
+            if scope.running() < before {
+                Poll::Ready(())
+            } else {
+                scope.poll_changed(cx)
+            }
+        })
+        .await;
+    }
+    until(scope, |cx| scope.poll_ended(cx)).await;
+}
+
+async fn until(
+    scope: &Arc<Inner>,
+    mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<()>,
+) {
+    std::future::poll_fn(|cx| {
+        let polled = poll(cx);
+        say_waiting(polled.is_pending(), WaitKind::ScopeEnd, scope);
+        polled
+    })
+    .await;
+}
+
+/// Waits for the tasks of a scope; ended by the context of the waiter.
+pub(super) async fn join(scope: &Arc<Inner>) -> Result<()> {
+    let mut wait = Wait::new(WaitKind::ScopeEnd);
+    let ended = std::future::poll_fn(|cx| {
+        if scope.poll_tasks_done(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        wait.poll(cx, || Some(scope.id.clone()), None).map(Some)
+    })
+    .await;
+    wait.end();
+    match (scope.first_error(), ended) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Ok(()),
+    }
+}
+
+fn say_waiting(is_waiting: bool, kind: WaitKind, scope: &Inner) {
+    current::with_task(|task| {
+        task.set_waiting(is_waiting.then(|| Waiting {
+            kind,
+            on: Some(scope.id.clone()),
+        }));
+    });
+}
+
+fn parent_context(core: &Core, outer: Option<&Inner>) -> Context {
+    match Context::current() {
+        // A context of another runtime keeps another time and is cancelled by others.
+        Some(current) if current.root_id().same(core.id()) => current,
+        _ => outer.map_or_else(|| core.context().clone(), |outer| outer.context.clone()),
+    }
+}

@@ -1,0 +1,198 @@
+//! The result of a task, and the handle that waits for it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll, Waker};
+
+use greenroom_core::context::CancelCauseHandle;
+use greenroom_core::driver::{self, EventKind};
+use greenroom_core::error::{Cause, ContextError};
+use greenroom_core::task::WaitKind;
+use greenroom_core::wait::Wait;
+use greenroom_core::{ExitReason, Failure, Id, Panic};
+use parking_lot::Mutex;
+
+/// Why a joined task gave no value.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The task returned this error.
+    #[error("task failed: {0}")]
+    Failed(Failure),
+    /// The task panicked.
+    #[error(transparent)]
+    Panicked(Panic),
+    /// The task was cancelled, and ended without a value.
+    #[error("task cancelled: {0}")]
+    Cancelled(Cause),
+    /// The deadline of the task's context passed, and it ended without a value.
+    #[error("task ended by its deadline")]
+    Deadline,
+    /// The task was never started: its scope had ended.
+    #[error("the scope has ended; the task was not started")]
+    Ended,
+    /// The value was taken by an earlier wait.
+    #[error("the task's value was taken before")]
+    Taken,
+    /// The waiter's own context ended first; the task is not affected.
+    #[error("gave up waiting for the task: {0}")]
+    WaitEnded(ContextError),
+}
+
+impl JoinError {
+    pub(crate) fn from_exit(reason: ExitReason) -> Self {
+        match reason {
+            ExitReason::Failed(failure) => Self::Failed(failure),
+            ExitReason::Panicked(panic) => Self::Panicked(panic),
+            ExitReason::Cancelled(cause) => Self::Cancelled(cause),
+            ExitReason::Deadline => Self::Deadline,
+            _ => Self::Ended,
+        }
+    }
+}
+
+/// Where a task leaves its result.
+pub(crate) struct JoinCell<T>(Mutex<State<T>>);
+
+struct State<T> {
+    result: Option<Result<T, JoinError>>,
+    is_finished: bool,
+    waiters: Vec<Waker>,
+}
+
+impl<T: Send + 'static> JoinCell<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            result: None,
+            is_finished: false,
+            waiters: Vec::new(),
+        })))
+    }
+
+    /// Leaves the result and wakes who waits, as the exit of `id`. Only the first one counts.
+    pub(crate) fn finish(self: &Arc<Self>, id: &Id, result: Result<T, JoinError>) {
+        {
+            let mut state = self.0.lock();
+            if state.is_finished || state.result.is_some() {
+                return;
+            }
+            state.result = Some(result);
+        }
+        let cell = self.clone();
+        driver::deliver(EventKind::Exit, || Some(id.clone()), "task", move || {
+            let waiters = {
+                let mut state = cell.0.lock();
+                state.is_finished = true;
+                std::mem::take(&mut state.waiters)
+            };
+            for waker in waiters {
+                waker.wake();
+            }
+        });
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.lock().is_finished
+    }
+
+    pub(crate) fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<T, JoinError>> {
+        let mut state = self.0.lock();
+        if state.is_finished {
+            return Poll::Ready(state.result.take().unwrap_or(Err(JoinError::Taken)));
+        }
+        if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
+            state.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits for a task and takes its value; also cancels it.
+///
+/// Dropping the handle leaves the task running: its scope waits for it. Await the handle, or
+/// `&mut handle`, for the value.
+///
+/// # Cancel safety
+/// Cancel safe: a dropped wait takes nothing, and the handle can be awaited again.
+#[must_use = "the scope waits for the task either way; use `let _ =` or `.detach()` to say that its value is not wanted"]
+pub struct JoinHandle<T> {
+    cell: Arc<JoinCell<T>>,
+    id: Option<Id>,
+    cancel: Option<CancelCauseHandle>,
+    wait: Wait,
+}
+
+impl<T: Send + 'static> JoinHandle<T> {
+    pub(crate) fn new(cell: Arc<JoinCell<T>>, id: Id, cancel: CancelCauseHandle) -> Self {
+        Self {
+            cell,
+            id: Some(id),
+            cancel: Some(cancel),
+            wait: Wait::new(WaitKind::Join),
+        }
+    }
+
+    /// A handle to a task that was refused.
+    pub(crate) fn refused() -> Self {
+        let cell = JoinCell::new();
+        {
+            let mut state = cell.0.lock();
+            state.is_finished = true;
+            state.result = Some(Err(JoinError::Ended));
+        }
+        Self {
+            cell,
+            id: None,
+            cancel: None,
+            wait: Wait::new(WaitKind::Join),
+        }
+    }
+
+    /// Returns the id of the task, or `None` if its scope had ended and it was not started.
+    #[must_use]
+    pub fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
+    }
+
+    /// Returns whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.cell.is_finished()
+    }
+
+    /// Cancels the task's context with a cause: its waits fail, and it is dropped at the first await
+    /// after that which is not ready. It does not wait for the task to end, and does not count as an
+    /// error of the scope.
+    pub fn cancel(&self, cause: impl Into<Cause>) {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel(cause);
+        }
+    }
+
+    /// Says that the value is not wanted. The task goes on, and its scope waits for it.
+    pub fn detach(self) {}
+}
+
+impl<T: Send + 'static> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Poll::Ready(result) = this.cell.poll(cx) {
+            this.wait.end();
+            return Poll::Ready(result);
+        }
+        let id = &this.id;
+        this.wait
+            .poll(cx, || id.clone(), None)
+            .map(|ended| Err(JoinError::WaitEnded(ended)))
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,369 @@
+//! Structured concurrency: what is started in a scope has ended when the scope has.
+//!
+//! Go counterpart: `sync.WaitGroup`, `errgroup.Group` and a `context.Context` in one.
+//!
+//! # Ordering
+//! Tasks start in the order of the calls. At the end the scope waits for its tasks, then drains its
+//! actors one by one, the last started first.
+
+mod body;
+mod children;
+mod error;
+mod join;
+mod run;
+mod state;
+
+use std::fmt;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::panic::Location;
+use std::sync::Arc;
+
+use greenroom_core::error::Cause;
+use greenroom_core::task::{Task, TaskInfo, TaskKind};
+use greenroom_core::{Context, Failure, Id, Result};
+
+pub(crate) use children::Child;
+pub use error::{CollectedErrors, ScopeError};
+pub use join::{JoinError, JoinHandle};
+pub(crate) use run::{OnDrop, Outcome, guarded};
+pub(crate) use state::Inner;
+
+use crate::blocking;
+use crate::runtime::{Core, Placement};
+use join::JoinCell;
+
+/// What a scope does when a child fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// The first error cancels the siblings and is the scope's own error (Go's errgroup).
+    #[default]
+    CancelSiblings,
+    /// Every child goes on; the scope's error is a [`CollectedErrors`] with all of them.
+    Collect,
+}
+
+/// Spawns tasks and actors, waits for them, and ends them together.
+///
+/// A scope is made by [`Runtime::scope`](crate::Runtime::scope),
+/// [`Runtime::block_on`](crate::Runtime::block_on) or [`Scope::scope`], which hand it to the body.
+/// When these return, nothing that was spawned in the scope lives. Cloning gives another handle to the
+/// same scope; one kept past its end gets [`ScopeError::Ended`] or [`JoinError::Ended`].
+///
+/// A child that fails or panics cancels its siblings, and its error is the scope's; see [`OnError`].
+///
+/// # Differences from Go
+/// - A goroutine may outlive whoever started it. A task cannot outlive its scope.
+/// - A panic in a task does not end the process: it is the scope's error, with its payload and the
+///   place where the task was spawned.
+/// - A task whose context has ended gets an error from its waits, and is dropped at the first await
+///   after that which is not ready, unless it runs that under
+///   [`Context::without_cancel`](greenroom_core::Context::without_cancel).
+#[derive(Clone)]
+pub struct Scope {
+    inner: Arc<Inner>,
+    placement: Placement,
+}
+
+impl Scope {
+    /// Starts a task: Go's `go` statement. Its error cancels the siblings.
+    ///
+    /// The task runs beside its parent, on the same arbiter; see [`on`](Self::on). Never waits: under a
+    /// [limit](Self::set_limit) the task may be held back until there is room.
+    ///
+    /// If the scope has ended, the task is not started and the handle gives [`JoinError::Ended`].
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// let sum = Runtime::new()?.block_on(|scope| async move {
+    ///     let a = scope.go(async { Ok(1) });
+    ///     let b = scope.go(async { Ok(2) });
+    ///     Ok(a.await? + b.await?)
+    /// })?;
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    #[track_caller]
+    pub fn go<T, F>(&self, future: F) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.launch(TaskKind::Task, Location::caller(), move || future)
+    }
+
+    /// Starts a task whose future is made on the thread that runs it, and need not be `Send`.
+    #[track_caller]
+    pub fn go_local<T, F, M>(&self, make: M) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        M: FnOnce() -> F + Send + 'static,
+    {
+        self.launch(TaskKind::Task, Location::caller(), make)
+    }
+
+    /// Starts one task for each item, spread over the arbiters: Go's `for` loop around `go`.
+    ///
+    /// The items are taken as there is room under the [limit](Self::set_limit), so that a long iterator
+    /// does not pile up tasks. The handle gives the number of tasks, once all were started.
+    ///
+    /// # Differences from Go
+    /// Each task owns its item: there is no loop variable to capture by mistake.
+    #[track_caller]
+    pub fn go_each<I, F, Fut>(&self, items: I, f: F) -> JoinHandle<usize>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        I::IntoIter: Send + 'static,
+        F: Fn(I::Item) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let spawned_at = Location::caller();
+        let items = items.into_iter();
+        let scope = self.on(Placement::Spread);
+        let feed = async move {
+            let mut count = 0;
+            for item in items {
+                std::future::poll_fn(|cx| scope.inner.poll_room(cx)).await;
+                let future = f(item);
+                let _task = scope.launch(TaskKind::Task, spawned_at, move || future);
+                count += 1;
+            }
+            Ok(count)
+        };
+        self.launch(TaskKind::Kernel, spawned_at, move || feed)
+    }
+
+    /// Runs a closure that blocks, on a thread where it may.
+    ///
+    /// The closure cannot be interrupted: it asks `Context::current()` whether it is to stop. The scope
+    /// waits for it. On a [single-threaded](crate::Builder::single_thread) runtime it runs in place.
+    #[track_caller]
+    pub fn go_blocking<T, F>(&self, f: F) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T> + Send + 'static,
+    {
+        self.launch(TaskKind::Blocking, Location::caller(), move || {
+            blocking::run(f)
+        })
+    }
+
+    /// Runs a body in a scope inside this one, and waits until everything in it has ended.
+    ///
+    /// # Errors
+    /// The error of the body, or the first of its children.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the inner scope with [`Cause::ScopeDropped`]; this scope waits for
+    /// what was in it.
+    #[track_caller]
+    pub fn scope<T, F, Fut>(&self, body: F) -> impl Future<Output = Result<T>> + use<T, F, Fut>
+    where
+        T: Send + 'static,
+        F: FnOnce(Scope) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + 'static,
+    {
+        let core = self.inner.core.clone();
+        body::run(core, Some(self.inner.clone()), Location::caller(), body)
+    }
+
+    /// Returns this scope with another placement of what is started through the returned handle.
+    #[must_use]
+    pub fn on(&self, placement: Placement) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            placement,
+        }
+    }
+
+    /// Waits until every task that was started has ended: Go's `wg.Wait()`. Actors live on.
+    ///
+    /// It does not close the scope. Called in a task of this scope it would wait for itself: use it in
+    /// the body.
+    ///
+    /// # Errors
+    /// The first error of a child so far, which stays the scope's error as well.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is taken.
+    pub async fn join(&self) -> Result<()> {
+        body::join(&self.inner).await
+    }
+
+    /// Chooses what the failure of a child does, for those that fail from now on.
+    pub fn set_on_error(&self, on_error: OnError) {
+        self.inner.set_on_error(on_error);
+    }
+
+    /// Lets at most `limit` tasks run at a time: Go's `errgroup.SetLimit`. Actors do not count, nor do
+    /// inner scopes. Tasks beyond it are held until one ends, first come, first served.
+    ///
+    /// # Errors
+    /// [`ScopeError::ZeroLimit`]: nothing could ever run.
+    pub fn set_limit(&self, limit: usize) -> Result<(), ScopeError> {
+        let limit = NonZeroUsize::new(limit).ok_or(ScopeError::ZeroLimit)?;
+        self.inner.set_limit(Some(limit));
+        Ok(())
+    }
+
+    /// Cancels everything in the scope, before it returns; it does not wait for the end.
+    pub fn cancel(&self, cause: impl Into<Cause>) {
+        self.inner.cancel(cause.into());
+    }
+
+    /// Returns the scope's context, from which those of its children are derived.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.inner.context
+    }
+
+    /// Returns the scope's id.
+    #[must_use]
+    pub fn id(&self) -> &Id {
+        &self.inner.id
+    }
+
+    /// Returns how many children have not ended, tasks and actors.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.running()
+    }
+
+    /// Returns whether every child has ended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Self {
+        Self {
+            inner,
+            placement: Placement::Here,
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    pub(crate) fn placement(&self) -> Placement {
+        self.placement
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.inner.core
+    }
+
+    fn launch<T, F, M>(
+        &self,
+        kind: TaskKind,
+        spawned_at: &'static Location<'static>,
+        make: M,
+    ) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        M: FnOnce() -> F + Send + 'static,
+    {
+        let inner = &self.inner;
+        if inner.enter().is_err() {
+            return JoinHandle::refused();
+        }
+        let name = match kind {
+            TaskKind::Blocking => "blocking",
+            TaskKind::Kernel => "each",
+            _ => "task",
+        };
+        let id = inner.id.child(name);
+        let (context, cancel) = inner.context.with_cancel_cause();
+        let driver = inner.core.place(self.placement, inner.home);
+        let info = Arc::new(
+            TaskInfo::new(id.clone(), kind, spawned_at, driver.now()).with_cancel(cancel.clone()),
+        );
+        let cell = JoinCell::new();
+        let finish = Finish {
+            scope: inner.clone(),
+            cell: cell.clone(),
+            id: id.clone(),
+            context: context.clone(),
+            is_limited: kind != TaskKind::Kernel,
+            is_told: false,
+        };
+        let task = Task::local(info, context.clone(), {
+            let id = id.clone();
+            move || {
+                // Made here, so that a closure that panics is the task's own panic.
+                let future = async move { make().await };
+                async move {
+                    let outcome = guarded(future, context, id, spawned_at).await;
+                    finish.tell(outcome);
+                }
+            }
+        });
+        if kind == TaskKind::Kernel {
+            driver.spawn(task);
+        } else {
+            inner.start(driver, task);
+        }
+        JoinHandle::new(cell, id, cancel)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("id", self.id()).finish_non_exhaustive()
+    }
+}
+
+/// Ends a task once, whatever becomes of its future: returned, panicked, cancelled, or dropped by a
+/// hub that closes.
+struct Finish<T: Send + 'static> {
+    scope: Arc<Inner>,
+    cell: Arc<JoinCell<T>>,
+    id: Id,
+    context: Context,
+    is_limited: bool,
+    is_told: bool,
+}
+
+impl<T: Send + 'static> Finish<T> {
+    fn tell(mut self, outcome: Outcome<Result<T>>) {
+        self.is_told = true;
+        let result = match outcome {
+            Outcome::Returned(Ok(value)) => Ok(value),
+            Outcome::Returned(Err(failure)) => {
+                // An error that follows from the task's own cancel is no reason to end its siblings.
+                if self.context.err().is_none() {
+                    self.scope.fail(self.id.clone(), failure.clone());
+                }
+                Err(JoinError::Failed(failure))
+            }
+            Outcome::Panicked(panic) => {
+                self.scope
+                    .fail(self.id.clone(), Failure::from(panic.clone()));
+                Err(JoinError::Panicked(panic))
+            }
+            Outcome::Ended(error) => Err(JoinError::from_exit(error.into())),
+        };
+        self.cell.finish(&self.id, result);
+    }
+}
+
+impl<T: Send + 'static> Drop for Finish<T> {
+    fn drop(&mut self) {
+        if !self.is_told {
+            let error = match self.context.err() {
+                Some(error) => JoinError::from_exit(error.into()),
+                None => JoinError::Cancelled(Cause::Shutdown),
+            };
+            self.cell.finish(&self.id, Err(error));
+        }
+        if self.is_limited {
+            self.scope.give_place_back();
+        }
+        self.scope.leave();
+    }
+}

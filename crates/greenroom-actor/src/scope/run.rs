@@ -1,0 +1,80 @@
+//! Runs one task of a scope: its panic becomes a value, and its context's end is its end.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use greenroom_core::context::Registration;
+use greenroom_core::error::ContextError;
+use greenroom_core::{Context, Id, Panic, current, unwind};
+
+/// How a guarded future ended.
+pub(crate) enum Outcome<T> {
+    Returned(T),
+    Panicked(Panic),
+    Ended(ContextError),
+}
+
+/// Runs a user's future to its end, in this task and its context.
+///
+/// When the context ends, the future is polled once more, so that a wait of the kernel in it returns
+/// its error; if it is pending after that, and not shielded, it is dropped. The drop happens in here,
+/// outside any unwind, and a panic in it counts as the future's.
+pub(crate) async fn guarded<F: Future>(
+    future: F,
+    context: Context,
+    id: Id,
+    spawned_at: &'static Location<'static>,
+) -> Outcome<F::Output> {
+    let mut future: Option<Pin<Box<F>>> = Some(Box::pin(future));
+    let mut registration = None;
+    let outcome = std::future::poll_fn(|cx| {
+        let Some(running) = &mut future else {
+            return Poll::Pending;
+        };
+        let ended = Registration::update(&mut registration, &context, cx.waker()).err();
+        match unwind::catch(|| running.as_mut().poll(cx)) {
+            Err(payload) => Poll::Ready(Err(payload)),
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(Outcome::Returned(output))),
+            Ok(Poll::Pending) => match ended {
+                Some(error) if !is_shielded() => Poll::Ready(Ok(Outcome::Ended(error))),
+                _ => Poll::Pending,
+            },
+        }
+    })
+    .await;
+    let dropped = unwind::drop_caught(future.take());
+    match (outcome, dropped) {
+        (Err(payload), _) | (Ok(_), Err(payload)) => {
+            Outcome::Panicked(Panic::new(payload, id, None, spawned_at))
+        }
+        (Ok(outcome), Ok(())) => outcome,
+    }
+}
+
+/// Runs something when it is dropped, unless it was disarmed.
+pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> OnDrop<F> {
+    pub(crate) fn new(f: F) -> Self {
+        Self(Some(f))
+    }
+
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(f) = self.0.take() {
+            f();
+        }
+    }
+}
+
+fn is_shielded() -> bool {
+    current::with_task(|task: &Arc<_>| task.is_shielded()).unwrap_or(false)
+}

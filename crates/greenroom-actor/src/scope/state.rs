@@ -1,0 +1,252 @@
+//! What a scope knows of itself.
+//!
+//! # Invariants
+//! 1. `running` counts every child that was accepted and has not ended. A child is accepted under the
+//!    lock under which `open` was seen set.
+//! 2. The scope ends when its body has ended and `running` is zero; `open` is cleared in that same
+//!    critical section, so that no child can slip in behind.
+//! 3. The first error is kept; later ones are kept only when errors are collected.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use greenroom_core::context::CancelCauseHandle;
+use greenroom_core::error::Cause;
+use greenroom_core::task::Task;
+use greenroom_core::{Context, Driver, Failure, Id};
+use parking_lot::Mutex;
+
+use super::OnError;
+use super::children::Child;
+use super::error::{CollectedErrors, ScopeError};
+use crate::runtime::Core;
+
+pub(crate) struct Inner {
+    pub(crate) core: Arc<Core>,
+    pub(crate) id: Id,
+    pub(crate) context: Context,
+    cancel: CancelCauseHandle,
+    /// Where children run that are placed beside their parent from outside any arbiter.
+    pub(crate) home: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    open: bool,
+    running: usize,
+    on_error: OnError,
+    limit: Option<NonZeroUsize>,
+    // Tasks under the limit: those that run, and those that wait for a turn.
+    limited: usize,
+    held: VecDeque<(Arc<dyn Driver>, Task)>,
+    errors: Vec<(Id, Failure)>,
+    // By the number in their id, which is the order in which they were started.
+    children: BTreeMap<u64, Arc<dyn Child>>,
+    waiters: Vec<Waker>,
+}
+
+impl Inner {
+    pub(crate) fn new(core: Arc<Core>, id: Id, parent: &Context, home: usize) -> Arc<Self> {
+        let (context, cancel) = parent.with_cancel_cause();
+        Arc::new(Self {
+            core,
+            id,
+            context,
+            cancel,
+            home,
+            state: Mutex::new(State {
+                open: true,
+                running: 0,
+                on_error: OnError::default(),
+                limit: None,
+                limited: 0,
+                held: VecDeque::new(),
+                errors: Vec::new(),
+                children: BTreeMap::new(),
+                waiters: Vec::new(),
+            }),
+        })
+    }
+
+    /// Accepts one more child. Invariant 1.
+    pub(crate) fn enter(&self) -> Result<(), ScopeError> {
+        let mut state = self.state.lock();
+        if !state.open {
+            return Err(ScopeError::Ended);
+        }
+        state.running += 1;
+        Ok(())
+    }
+
+    /// Ends one child.
+    pub(crate) fn leave(&self) {
+        let waiters = {
+            let mut state = self.state.lock();
+            state.running -= 1;
+            std::mem::take(&mut state.waiters)
+        };
+        for waker in waiters {
+            waker.wake();
+        }
+    }
+
+    /// Starts an accepted task, or holds it until there is room under the limit.
+    pub(crate) fn start(&self, driver: Arc<dyn Driver>, task: Task) {
+        {
+            let mut state = self.state.lock();
+            if state.limit.is_some_and(|limit| state.limited >= limit.get()) {
+                state.held.push_back((driver, task));
+                return;
+            }
+            state.limited += 1;
+        }
+        driver.spawn(task);
+    }
+
+    /// Gives back the place of a started task, to the one that waits longest.
+    pub(crate) fn give_place_back(&self) {
+        let next = {
+            let mut state = self.state.lock();
+            let next = state.held.pop_front();
+            if next.is_none() {
+                state.limited -= 1;
+            }
+            next
+        };
+        if let Some((driver, task)) = next {
+            driver.spawn(task);
+        }
+        self.wake_waiters();
+    }
+
+    /// Ready when a task started now would not be held.
+    pub(crate) fn poll_room(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| {
+            state.held.is_empty() && state.limit.is_none_or(|limit| state.limited < limit.get())
+        })
+    }
+
+    pub(crate) fn set_limit(&self, limit: Option<NonZeroUsize>) {
+        let mut started = Vec::new();
+        {
+            let mut state = self.state.lock();
+            state.limit = limit;
+            while limit.is_none_or(|limit| state.limited < limit.get()) {
+                let Some(next) = state.held.pop_front() else {
+                    break;
+                };
+                state.limited += 1;
+                started.push(next);
+            }
+        }
+        for (driver, task) in started {
+            driver.spawn(task);
+        }
+        self.wake_waiters();
+    }
+
+    pub(crate) fn set_on_error(&self, on_error: OnError) {
+        self.state.lock().on_error = on_error;
+    }
+
+    /// Keeps a child's error, and cancels its siblings if that is wanted. Invariant 3.
+    pub(crate) fn fail(&self, child: Id, failure: Failure) {
+        let cancels = {
+            let mut state = self.state.lock();
+            let first = state.errors.is_empty();
+            let collects = state.on_error == OnError::Collect;
+            if first || collects {
+                state.errors.push((child, failure.clone()));
+            }
+            first && !collects
+        };
+        if cancels {
+            self.cancel.cancel(Cause::SiblingFailed(failure));
+        }
+    }
+
+    pub(crate) fn cancel(&self, cause: Cause) {
+        self.cancel.cancel(cause);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().open
+    }
+
+    /// Takes no new children from now on; those that run go on.
+    pub(crate) fn refuse_new(&self) {
+        self.state.lock().open = false;
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.state.lock().running
+    }
+
+    /// Ready when nothing is left but the actors, which are stopped next.
+    pub(crate) fn poll_tasks_done(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| state.running == state.children.len())
+    }
+
+    /// Ready when nothing is left; the scope is closed in the same step. Invariant 2.
+    pub(crate) fn poll_ended(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| {
+            if state.running == 0 {
+                state.open = false;
+            }
+            state.running == 0
+        })
+    }
+
+    fn poll_until(
+        &self,
+        cx: &mut TaskContext<'_>,
+        is_met: impl FnOnce(&mut State) -> bool,
+    ) -> Poll<()> {
+        let mut state = self.state.lock();
+        if is_met(&mut state) {
+            return Poll::Ready(());
+        }
+        if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
+            state.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn wake_waiters(&self) {
+        let waiters = std::mem::take(&mut self.state.lock().waiters);
+        for waker in waiters {
+            waker.wake();
+        }
+    }
+
+    /// Enters an actor that counts as running already.
+    pub(crate) fn add_child(&self, child: Arc<dyn Child>) {
+        let number = child.id().number();
+        self.state.lock().children.insert(number, child);
+    }
+
+    /// Takes an ended actor out. It is still counted as running: [`leave`](Self::leave) follows.
+    pub(crate) fn remove_child(&self, id: &Id) {
+        let gone = self.state.lock().children.remove(&id.number());
+        drop(gone);
+    }
+
+    /// Returns the actors in the order in which they were started.
+    pub(crate) fn children(&self) -> Vec<Arc<dyn Child>> {
+        self.state.lock().children.values().cloned().collect()
+    }
+
+    /// Takes the errors, as the one that the scope is to return.
+    pub(crate) fn take_error(&self) -> Option<Failure> {
+        let mut state = self.state.lock();
+        let errors = std::mem::take(&mut state.errors);
+        let collects = state.on_error == OnError::Collect;
+        drop(state);
+        if collects && !errors.is_empty() {
+            return Some(CollectedErrors { errors }.into());
+        }
+        errors.into_iter().next().map(|(_, failure)| failure)
+    }
+}
