@@ -105,6 +105,28 @@ impl Id {
         false
     }
 
+    /// Reads a path back into an id that is equal to the one it was written from. It serves look-up
+    /// only: it counts its children anew.
+    pub(crate) fn from_path(path: &str) -> Option<Self> {
+        let mut segments = path.split('/');
+        let mut id = Self::root();
+        if segments.next() != Some(id.name()) {
+            return None;
+        }
+        for segment in segments {
+            let (name, number) = segment.rsplit_once('#')?;
+            id = Self(Arc::new(Node {
+                parent: Some(id.clone()),
+                name: Cow::Owned(name.to_owned()),
+                number: number.parse().ok()?,
+                depth: id.0.depth.saturating_add(1),
+                children: AtomicU64::new(0),
+            }));
+        }
+        // Numbers have several spellings (`#01`, `#+1`), paths have one.
+        (id.to_string() == path).then_some(id)
+    }
+
     fn ancestor_at(&self, depth: u32) -> &Id {
         let mut at = self;
         while at.0.depth > depth {
@@ -284,6 +306,25 @@ mod tests {
         let deep = a.child("b").child("c");
         assert!(deep.is_within(&a) && deep.is_within(&root) && a.is_within(&a));
         assert!(!a.is_within(&deep) && !root.child("a").is_within(&a));
+    }
+
+    #[test]
+    fn a_path_reads_back_as_an_equal_id() {
+        let id = Id::root().child("a#b").child("c");
+        assert_eq!(Id::from_path(&id.to_string()), Some(id));
+        assert_eq!(Id::from_path("root"), Some(Id::root()));
+        for wrong in [
+            "",
+            "x",
+            "root/",
+            "root/a",
+            "root/a#",
+            "root/a#01",
+            "root/a#+1",
+            "root/a#x",
+        ] {
+            assert_eq!(Id::from_path(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

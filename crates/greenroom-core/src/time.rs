@@ -119,7 +119,7 @@ pub struct After {
 }
 
 impl After {
-    fn new(driver: Arc<dyn Driver>, duration: Duration) -> Self {
+    pub(crate) fn new(driver: Arc<dyn Driver>, duration: Duration) -> Self {
         Self {
             // Later than the clock can tell is never.
             at: driver.now().checked_add(duration),

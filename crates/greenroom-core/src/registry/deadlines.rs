@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 
-use super::Registry;
+use super::{DeadlineRecord, Registry};
 use crate::context::Node;
 use crate::error::{Cause, ContextError};
 
@@ -76,5 +76,22 @@ impl Registry {
                 node.end(ContextError::Cancelled(cause.clone()));
             }
         }
+    }
+
+    pub(super) fn deadline_records(&self, now: Instant) -> Vec<DeadlineRecord> {
+        let mut all: Vec<_> = self
+            .0
+            .deadlines
+            .entries
+            .iter()
+            .map(|entry| (entry.at, *entry.key()))
+            .collect();
+        all.sort_unstable();
+        all.into_iter()
+            .map(|(at, key)| DeadlineRecord {
+                number: key.0,
+                remaining: at.saturating_duration_since(now),
+            })
+            .collect()
     }
 }

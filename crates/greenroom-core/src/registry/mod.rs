@@ -1,24 +1,50 @@
 //! Who lives in a runtime, and which deadlines are due.
 //!
-//! It is a value of the runtime, never a `static`.
+//! It is a value of the runtime, never a `static`. Actors, names, groups and deadlines are in its maps;
+//! tasks stay with their hubs, which are asked for them.
 //!
 //! # Invariants
-//! 1. No guard of a map is held across a call to user code, a wake or an await.
+//! 1. No guard of a map and no lock is held across a call to foreign code (a [`Registered`], a
+//!    [`TaskSource`], a waker, a driver) or an await: what is to be called is collected first.
 //! 2. The order in which a map iterates decides nothing: whatever leaves here is sorted.
+//! 3. While an actor's entry is locked, names and groups may be locked after it, one at a time. Nothing
+//!    is locked after those, and no map is locked twice by one thread.
+//! 4. A name or a place in a group belongs to an entered actor: it comes after the entry, and goes with
+//!    it in one step.
+//!
+//! # Deadlock safety
+//! By invariant 3 every thread locks an entry first, then a name or a group, and never two of a kind.
 
+mod actors;
 mod deadlines;
+mod error;
+mod groups;
+mod registered;
+mod reply;
+mod snapshot;
+mod sources;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use deadlines::DeadlineKey;
+pub use error::RegistryError;
+pub use registered::{ActorState, Registered};
+pub use reply::Reply;
+pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
+pub use sources::{Cancelling, TaskQuery, TaskSource};
 
-/// The registry of one runtime. Cloning shares it.
+/// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
+///
+/// It keeps nothing alive: of an actor it holds the status, of a hub a weak reference.
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Tables>);
 
 #[derive(Default)]
 struct Tables {
+    actors: actors::Actors,
+    groups: groups::Groups,
+    sources: sources::Sources,
     deadlines: deadlines::Deadlines,
 }
 

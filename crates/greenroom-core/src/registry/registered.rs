@@ -1,0 +1,63 @@
+//! What the registry knows of a living actor.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Cause;
+use crate::task::TaskInfo;
+
+/// The status of a living actor, as its owner keeps it for the registry.
+///
+/// The registry holds it strongly from [`enter_actor`](super::Registry::enter_actor) to
+/// [`leave_actor`](super::Registry::leave_actor). So it must be a cell beside the actor which does not
+/// keep the actor alive: a strong address comes from a weak one, when it is asked for.
+///
+/// No map of the registry is locked while one of these methods runs. They may be called from any
+/// thread, and should not block.
+pub trait Registered: Send + Sync + 'static {
+    /// Returns the facts of the actor's task; their id is the one it was entered with.
+    fn info(&self) -> &Arc<TaskInfo>;
+
+    /// Returns what the actor does now.
+    fn state(&self) -> ActorState;
+
+    /// Returns how many messages its mailbox holds, and how many fit (`None`: no bound).
+    fn mailbox(&self) -> (usize, Option<usize>);
+
+    /// Returns the name of its type.
+    fn actor_type(&self) -> &'static str;
+
+    /// Returns how often it was rebuilt after a failure.
+    fn restarts(&self) -> u64;
+
+    /// Cancels its context with this cause. It does not wait for the actor to end.
+    fn cancel(&self, cause: Cause);
+
+    /// Returns a strong address, with its type erased, or `None` when the last one is gone.
+    fn address(&self) -> Option<Box<dyn Any + Send + Sync>>;
+}
+
+impl fmt::Debug for dyn Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registered")
+            .field("id", &self.info().id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an actor does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorState {
+    /// It is being made and has handled no message yet.
+    Starting,
+    /// It handles messages, or waits for one.
+    Running,
+    /// It failed and is being rebuilt, or waits for that; its mailbox takes messages.
+    Restarting,
+    /// It takes no new messages and finishes what it has.
+    Stopping,
+    /// It has ended and will leave the registry.
+    Stopped,
+}
