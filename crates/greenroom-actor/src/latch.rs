@@ -55,10 +55,10 @@ impl Latch {
             .timed_out()
     }
 
-    /// Ready when the latch is open.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when these parties have ended.
+    pub(crate) fn poll_parties(&self, parties: &[String], cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.state.lock();
-        if state.running.is_empty() {
+        if !parties.iter().any(|party| state.running.contains(party)) {
             return Poll::Ready(());
         }
         if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
@@ -78,9 +78,6 @@ impl Drop for LatchGuard {
         let waiters = {
             let mut state = self.latch.0.state.lock();
             state.running.remove(&self.party);
-            if !state.running.is_empty() {
-                return;
-            }
             std::mem::take(&mut state.waiters)
         };
         self.latch.0.opened.notify_all();

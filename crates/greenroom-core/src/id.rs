@@ -89,6 +89,12 @@ impl Id {
         self.0.number
     }
 
+    /// Returns whether both are the same id of the same runtime, not merely equal paths.
+    #[must_use]
+    pub fn is_same(&self, other: &Id) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Returns whether `self` is `other` or one of its descendants.
     #[must_use]
     pub fn is_within(&self, other: &Id) -> bool {

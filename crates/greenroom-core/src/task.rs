@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::context::Context;
+use crate::context::{CancelCauseHandle, Context};
+use crate::error::Cause;
 use crate::id::Id;
 
 /// The future of a task, which never leaves the thread that made it.
@@ -92,6 +93,7 @@ pub struct TaskInfo {
     waiting: Mutex<Option<Waiting>>,
     // Sections that outlive a cancel, see `Shield`. Written by the task itself only.
     shields: AtomicUsize,
+    cancel: Option<CancelCauseHandle>,
 }
 
 impl TaskInfo {
@@ -110,7 +112,23 @@ impl TaskInfo {
             since,
             waiting: Mutex::new(None),
             shields: AtomicUsize::new(0),
+            cancel: None,
         }
+    }
+
+    /// Records how the task's own context is cancelled, so that it can be by its id.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: CancelCauseHandle) -> Self {
+        self.cancel = Some(cancel);
+        self
+    }
+
+    /// Cancels the task's own context. Returns whether it has one.
+    pub fn cancel(&self, cause: Cause) -> bool {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel(cause);
+        }
+        self.cancel.is_some()
     }
 
     /// Returns what it waits for, or `None` while it runs or waits for something foreign.
@@ -134,12 +152,15 @@ impl TaskInfo {
 /// Keeps a task whose context has ended from being dropped at its next await.
 ///
 /// [`Context::run`] holds one while it runs a future in a context [without
-/// cancel](Context::without_cancel).
+/// cancel](Context::without_cancel); so does whoever waits for something that ends with its context
+/// anyway.
 #[derive(Debug)]
-pub(crate) struct Shield(Arc<TaskInfo>);
+pub struct Shield(Arc<TaskInfo>);
 
 impl Shield {
-    pub(crate) fn over(task: Arc<TaskInfo>) -> Self {
+    /// Shields a task until it is dropped.
+    #[must_use]
+    pub fn over(task: Arc<TaskInfo>) -> Self {
         task.shields.fetch_add(1, Relaxed);
         Self(task)
     }

@@ -46,7 +46,9 @@ pub(crate) fn start(count: usize) -> io::Result<Threads> {
             system,
         }),
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(io::Error::other("the keeper thread ended before it had started")),
+        Err(_) => Err(io::Error::other(
+            "the keeper thread ended before it had started",
+        )),
     }
 }
 
@@ -69,9 +71,10 @@ fn run_system(
         }
     };
     let runner = System::with_tokio_rt(|| runtime);
-    let result: io::Result<Vec<Arbiter>> = arbiters
+    let result: io::Result<Vec<_>> = arbiters
         .into_iter()
         .map(|hub| {
+            let name = hub.name().to_owned();
             let arbiter = Arbiter::try_with_tokio_rt(|| tokio_runtime(false))?;
             let ended = ended.clone();
             arbiter.spawn_fn(move || {
@@ -82,13 +85,20 @@ fn run_system(
                     Arbiter::current().stop();
                 });
             });
-            Ok(arbiter)
+            Ok((name, arbiter))
         })
         .collect();
     match result {
-        Ok(_arbiters) => {
+        Ok(arbiters) => {
             let _unheard = started.send(Ok(()));
             runner.block_on(keeper.clone().run());
+            // One that is stuck is left behind: a thread cannot be ended from outside.
+            let stuck = ended.running();
+            for (name, arbiter) in arbiters {
+                if !stuck.contains(&name) {
+                    let _ended = arbiter.join();
+                }
+            }
         }
         Err(error) => {
             let _unheard = started.send(Err(error));
@@ -110,7 +120,11 @@ impl OneThread {
         } else {
             Clock::Machine
         };
-        let order = if seed.is_some() { Order::Chosen } else { Order::Arrival };
+        let order = if seed.is_some() {
+            Order::Chosen
+        } else {
+            Order::Arrival
+        };
         let rng = fastrand::Rng::with_seed(seed.unwrap_or(0));
         let hub = Hub::new("single-thread".to_owned(), clock, order, rng);
         let runner = System::with_tokio_rt(|| runtime);

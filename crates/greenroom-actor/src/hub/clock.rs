@@ -22,8 +22,4 @@ impl Clock {
             }
         }
     }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        matches!(self, Self::Paused(_))
-    }
 }

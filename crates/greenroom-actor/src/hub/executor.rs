@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
 use greenroom_core::current;
@@ -127,8 +128,14 @@ impl Executor {
             },
             None => return,
         };
-        let polled =
-            unwind::catch(|| future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+        self.hub.polling.store(slot, Relaxed);
+        let polled = unwind::catch(|| {
+            future
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+        });
+        self.hub.polling.store(NO_SLOT, Relaxed);
         match polled {
             Ok(false) => {
                 if let Some(there) = self.slots.get_mut(slot) {
@@ -153,6 +160,11 @@ impl Executor {
                     future: Some(future),
                 });
                 cell.set_slot(slot);
+                let mut tasks = self.hub.tasks.lock();
+                if tasks.len() <= slot {
+                    tasks.resize(slot + 1, None);
+                }
+                tasks[slot] = Some(cell.info.clone());
                 Some(slot)
             }
             Err(payload) => {
@@ -166,6 +178,9 @@ impl Executor {
     fn release(&mut self, cell: &TaskCell, slot: usize, future: LocalFuture) {
         cell.set_done();
         drop(self.slots.try_remove(slot));
+        if let Some(listed) = self.hub.tasks.lock().get_mut(slot) {
+            *listed = None;
+        }
         if let Err(payload) = unwind::drop_caught(future) {
             self.stray(cell, payload);
         }
@@ -213,7 +228,7 @@ impl Executor {
 
     fn answer(&mut self) {
         for query in self.hub.queue.take_queries() {
-            super::query::answer(query, self.slots.iter().map(|(_, slot)| &*slot.cell));
+            super::query::answer(query, self.slots.iter().map(|(_, slot)| &slot.cell));
         }
     }
 

@@ -20,17 +20,19 @@
 
 mod clock;
 mod executor;
+mod query;
 mod queue;
 mod timers;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-use greenroom_core::{Driver, Panic};
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{Alarm, Event, TimerKey};
-use greenroom_core::task::Task;
+use greenroom_core::task::{Task, TaskInfo};
+use greenroom_core::{Driver, Panic};
 use parking_lot::Mutex;
 
 pub(crate) use clock::Clock;
@@ -56,6 +58,10 @@ pub(crate) struct Hub {
     rng: Mutex<fastrand::Rng>,
     // The driver in front of this hub, set before it runs, if there is one.
     foreign: OnceLock<Arc<dyn Driver>>,
+    // What runs in each slot, for reports while the hub itself cannot answer.
+    tasks: Mutex<Vec<Option<Arc<TaskInfo>>>>,
+    // The slot that is being polled.
+    polling: AtomicUsize,
     // Panics that no scope, actor or handle was there to take.
     strays: Mutex<Vec<Panic>>,
     me: Weak<Hub>,
@@ -71,6 +77,8 @@ impl Hub {
             timers: Timers::default(),
             rng: Mutex::new(rng),
             foreign: OnceLock::new(),
+            tasks: Mutex::default(),
+            polling: AtomicUsize::new(queue::NO_SLOT),
             strays: Mutex::default(),
             me: me.clone(),
         })
@@ -93,13 +101,15 @@ impl Hub {
         &self.name
     }
 
-    pub(crate) fn is_paused(&self) -> bool {
-        self.clock.is_paused()
-    }
-
     /// Makes the hub end at its next turn, dropping every task. New ones are dropped at once.
     pub(crate) fn close(&self) {
         self.queue.close();
+    }
+
+    /// Returns what is being polled at this moment, if anything is.
+    pub(crate) fn polling(&self) -> Option<Arc<TaskInfo>> {
+        let slot = self.polling.load(Relaxed);
+        self.tasks.lock().get(slot)?.clone()
     }
 
     /// Takes the panics that nobody else was there to take.
@@ -146,6 +156,8 @@ impl Driver for Hub {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

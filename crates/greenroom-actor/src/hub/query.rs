@@ -1,0 +1,30 @@
+//! What a hub answers about its tasks.
+
+use std::sync::Arc;
+
+use greenroom_core::registry::{TaskQuery, TaskSource};
+
+use super::Hub;
+use super::queue::TaskCell;
+
+impl TaskSource for Hub {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn request(&self, query: TaskQuery) -> bool {
+        self.queue.ask(query).is_ok()
+    }
+}
+
+pub(super) fn answer<'a>(query: TaskQuery, mut tasks: impl Iterator<Item = &'a Arc<TaskCell>>) {
+    match query {
+        TaskQuery::List(reply) => reply.send(tasks.map(|cell| cell.info.clone()).collect()),
+        TaskQuery::Cancel(id, cause, reply) => {
+            let found = tasks.find(|cell| cell.info.id == id).cloned();
+            reply.send(found.is_some_and(|cell| cell.info.cancel(cause)));
+        }
+        // A question of a later version: dropping it says that there is no answer.
+        _ => {}
+    }
+}

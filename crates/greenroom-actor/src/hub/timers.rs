@@ -52,10 +52,6 @@ impl Timers {
         wheel.set.pop_first().map(|(_, alarm)| alarm)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.lock().set.len()
-    }
-
     pub(super) fn clear(&self) {
         let gone = std::mem::take(&mut self.0.lock().set);
         drop(gone);

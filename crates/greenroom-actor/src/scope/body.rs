@@ -45,7 +45,9 @@ where
         None => core.id().child("scope"),
     };
     let scope = Inner::new(core.clone(), id.clone(), &parent, home);
-    core.open_scope(&scope)?;
+    if outer.is_none() {
+        core.open_scope(&scope)?;
+    }
 
     let cell = JoinCell::new();
     let driver = core.driver_at(home);
@@ -58,16 +60,17 @@ where
     // The body's task keeps going when the context has ended: it is the one that waits for the rest.
     let task = Task::local(info, scope.context.clone(), {
         let (scope, cell) = (scope.clone(), cell.clone());
+        // Made before the future is: a hub that closes may drop the task unpolled.
+        let closed = OnDrop::new({
+            let (scope, cell) = (scope.clone(), cell.clone());
+            move || {
+                scope.refuse_new();
+                scope.core.close_scope(&scope.id);
+                cell.finish(&scope.id, Err(JoinError::Cancelled(Cause::Shutdown)));
+                drop(left);
+            }
+        });
         move || async move {
-            let closed = OnDrop::new({
-                let (scope, cell) = (scope.clone(), cell.clone());
-                move || {
-                    scope.refuse_new();
-                    scope.core.close_scope(&scope.id);
-                    cell.finish(&scope.id, Err(JoinError::Cancelled(Cause::Shutdown)));
-                    left.run();
-                }
-            });
             let result = live(&scope, spawned_at, body).await;
             cell.finish(&scope.id, Ok(result));
             drop(closed);
@@ -139,7 +142,7 @@ where
 async fn end(scope: &Arc<Inner>) {
     loop {
         until(scope, |cx| scope.poll_tasks_done(cx)).await;
-        let Some(last) = scope.children().pop() else {
+        let Some(last) = scope.last_child() else {
             break;
         };
         // An actor's own tasks and messages may start others: look again after each.
@@ -148,23 +151,12 @@ async fn end(scope: &Arc<Inner>) {
         } else {
             last.drain();
         }
-        let before = scope.running();
-        until(scope, |cx| {
-            if scope.running() < before {
-                Poll::Ready(())
-            } else {
-                scope.poll_changed(cx)
-            }
-        })
-        .await;
+        until(scope, |cx| scope.poll_gone(last.id(), cx)).await;
     }
     until(scope, |cx| scope.poll_ended(cx)).await;
 }
 
-async fn until(
-    scope: &Arc<Inner>,
-    mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<()>,
-) {
+async fn until(scope: &Arc<Inner>, mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<()>) {
     std::future::poll_fn(|cx| {
         let polled = poll(cx);
         say_waiting(polled.is_pending(), WaitKind::ScopeEnd, scope);
@@ -203,7 +195,7 @@ fn say_waiting(is_waiting: bool, kind: WaitKind, scope: &Inner) {
 fn parent_context(core: &Core, outer: Option<&Inner>) -> Context {
     match Context::current() {
         // A context of another runtime keeps another time and is cancelled by others.
-        Some(current) if current.root_id().same(core.id()) => current,
+        Some(current) if current.root_id().is_same(core.id()) => current,
         _ => outer.map_or_else(|| core.context().clone(), |outer| outer.context.clone()),
     }
 }

@@ -81,16 +81,21 @@ impl<T: Send + 'static> JoinCell<T> {
             state.result = Some(result);
         }
         let cell = self.clone();
-        driver::deliver(EventKind::Exit, || Some(id.clone()), "task", move || {
-            let waiters = {
-                let mut state = cell.0.lock();
-                state.is_finished = true;
-                std::mem::take(&mut state.waiters)
-            };
-            for waker in waiters {
-                waker.wake();
-            }
-        });
+        driver::deliver(
+            EventKind::Exit,
+            || Some(id.clone()),
+            "task",
+            move || {
+                let waiters = {
+                    let mut state = cell.0.lock();
+                    state.is_finished = true;
+                    std::mem::take(&mut state.waiters)
+                };
+                for waker in waiters {
+                    waker.wake();
+                }
+            },
+        );
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -193,6 +198,8 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@
 //! Tasks start in the order of the calls. At the end the scope waits for its tasks, then drains its
 //! actors one by one, the last started first.
 
-mod body;
+pub(crate) mod body;
 mod children;
 mod error;
 mod join;
@@ -23,6 +23,7 @@ use greenroom_core::error::Cause;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
 use greenroom_core::{Context, Failure, Id, Result};
 
+pub(crate) use body::run;
 pub(crate) use children::Child;
 pub use error::{CollectedErrors, ScopeError};
 pub use join::{JoinError, JoinHandle};
@@ -314,7 +315,9 @@ impl Scope {
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("id", self.id()).finish_non_exhaustive()
+        f.debug_struct("Scope")
+            .field("id", self.id())
+            .finish_non_exhaustive()
     }
 }
 

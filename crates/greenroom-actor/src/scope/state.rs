@@ -96,7 +96,10 @@ impl Inner {
     pub(crate) fn start(&self, driver: Arc<dyn Driver>, task: Task) {
         {
             let mut state = self.state.lock();
-            if state.limit.is_some_and(|limit| state.limited >= limit.get()) {
+            if state
+                .limit
+                .is_some_and(|limit| state.limited >= limit.get())
+            {
                 state.held.push_back((driver, task));
                 return;
             }
@@ -231,11 +234,27 @@ impl Inner {
     pub(crate) fn remove_child(&self, id: &Id) {
         let gone = self.state.lock().children.remove(&id.number());
         drop(gone);
+        self.wake_waiters();
     }
 
-    /// Returns the actors in the order in which they were started.
-    pub(crate) fn children(&self) -> Vec<Arc<dyn Child>> {
-        self.state.lock().children.values().cloned().collect()
+    /// Returns the actor that was started last.
+    pub(crate) fn last_child(&self) -> Option<Arc<dyn Child>> {
+        let state = self.state.lock();
+        state
+            .children
+            .last_key_value()
+            .map(|(_, child)| child.clone())
+    }
+
+    /// Ready when this actor has ended.
+    pub(crate) fn poll_gone(&self, id: &Id, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| !state.children.contains_key(&id.number()))
+    }
+
+    /// Returns the first error, and leaves it.
+    pub(crate) fn first_error(&self) -> Option<Failure> {
+        let state = self.state.lock();
+        state.errors.first().map(|(_, failure)| failure.clone())
     }
 
     /// Takes the errors, as the one that the scope is to return.

@@ -1,0 +1,89 @@
+//! Code that blocks, away from the arbiters.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use greenroom_core::task::Shield;
+use greenroom_core::{Context, Failure, Result, current, unwind};
+
+use crate::engine;
+use crate::runtime;
+
+/// Runs a closure that blocks on a thread where it may, and waits for it.
+///
+/// For a read from a file or a long computation in the middle of a task: the arbiter's other work goes
+/// on. Inside, [`Context::current`](greenroom_core::Context::current) is that of the caller. The
+/// closure cannot be interrupted; a long one asks its context whether it is to stop. On a
+/// [single-threaded](crate::Builder::single_thread) runtime it runs in place. A panic in it is a panic
+/// of the caller's.
+///
+/// # Errors
+/// Those of the closure; a `Failure` if the runtime's threads are going away.
+///
+/// # Cancel safety
+/// When the caller's context ends, the wait goes on until the closure has returned, so that nothing it
+/// works on outlives the scope.
+pub async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    run(f).await
+}
+
+pub(crate) async fn run<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (Some(task), Some(context), Some(driver)) =
+        (current::task(), Context::current(), current::driver())
+    else {
+        return f();
+    };
+    if runtime::runs_in_place(&*driver) {
+        return f();
+    }
+    let _shield = Shield::over(task.clone());
+    let handle = context.driver().clone();
+    let work = move || {
+        let _driver = current::enter_driver(handle);
+        let _task = current::enter_task(task, context);
+        unwind::catch(f)
+    };
+    match engine::arbiter::on_blocking_pool(work).await {
+        Some(Ok(result)) => result,
+        Some(Err(payload)) => std::panic::resume_unwind(payload),
+        None => Err(Failure::message("the runtime's threads are going away")),
+    }
+}
+
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// Polls a future on this thread until it is done.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let parker = Arc::new(Parker {
+        thread: std::thread::current(),
+        woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(parker.clone());
+    let mut cx = TaskContext::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return output;
+        }
+        while !parker.woken.swap(false, Ordering::Acquire) {
+            std::thread::park();
+        }
+    }
+}

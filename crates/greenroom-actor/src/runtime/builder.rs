@@ -1,0 +1,117 @@
+//! How a runtime is made.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use greenroom_core::Driver;
+
+use super::single::SingleThread;
+use super::{Core, Runtime, RuntimeError};
+use crate::engine::arbiter;
+
+/// Makes a [`Runtime`] on threads of its own, or on a single one.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    arbiters: Option<usize>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self { arbiters: None }
+    }
+
+    /// Sets the number of arbiters, each a thread. By default there is one for each core.
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.arbiters = Some(count);
+        self
+    }
+
+    /// Puts everything on the calling thread: for tests, and for programs that need one thread only.
+    pub fn single_thread(self) -> SingleThreadBuilder {
+        SingleThreadBuilder {
+            paused: false,
+            seed: None,
+            driver: None,
+        }
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// - [`RuntimeError::NoArbiters`]: the number of arbiters is 0.
+    /// - [`RuntimeError::Start`]: the system refused a thread or what a thread needs.
+    pub fn build(self) -> Result<Runtime, RuntimeError> {
+        let count = match self.arbiters {
+            Some(count) => count,
+            None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        if count == 0 {
+            return Err(RuntimeError::NoArbiters);
+        }
+        let threads = arbiter::start(count).map_err(RuntimeError::Start)?;
+        Ok(Runtime::from_core(Core::new(
+            threads.keeper,
+            threads.arbiters,
+            threads.ended,
+            Some(threads.system),
+            false,
+        )))
+    }
+}
+
+pub(super) type MakeDriver = Box<dyn FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver>>;
+
+/// Makes a [`SingleThread`].
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct SingleThreadBuilder {
+    paused: bool,
+    seed: Option<u64>,
+    driver: Option<MakeDriver>,
+}
+
+impl SingleThreadBuilder {
+    /// Runs on a virtual clock, which stands still while anything can happen and then moves to the next
+    /// timer at once.
+    pub fn paused(mut self) -> Self {
+        self.paused = true;
+        self
+    }
+
+    /// Shuffles the ready tasks, and makes every choice, by a generator with this seed. The same seed
+    /// gives the same order. Without one, ready tasks run in the order in which they became ready.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Puts a driver in front of the hub: it is told of every event, and chooses. The closure gets the
+    /// hub, to forward to.
+    pub fn driver(
+        mut self,
+        make: impl FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver> + 'static,
+    ) -> Self {
+        self.driver = Some(Box::new(make));
+        self
+    }
+
+    /// Makes the runtime.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Start`]: the system refused what the thread needs.
+    ///
+    /// # Panics
+    /// If it is called inside another asynchronous runtime, whose thread it would block.
+    pub fn build(self) -> Result<SingleThread, RuntimeError> {
+        SingleThread::start(self.paused, self.seed, self.driver)
+    }
+}
+
+impl std::fmt::Debug for SingleThreadBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SingleThreadBuilder")
+            .field("paused", &self.paused)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}

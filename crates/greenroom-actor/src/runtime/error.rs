@@ -1,0 +1,27 @@
+//! Errors of runtimes.
+
+use std::io;
+
+/// Why a runtime could not be started or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The system refused a thread, or what a thread needs.
+    #[error("the runtime could not be started")]
+    Start(#[source] io::Error),
+    /// Zero arbiters would run nothing.
+    #[error("a runtime needs at least 1 arbiter")]
+    NoArbiters,
+    /// The call blocks its thread, and was made on one that runs tasks. Await
+    /// [`Runtime::scope`](crate::Runtime::scope) instead.
+    #[error(
+        "`block_on` called on an arbiter, which it would block: await `runtime.scope(..)` instead"
+    )]
+    OnArbiter,
+    /// A single-threaded runtime runs only inside the `block_on` of its own
+    /// [`SingleThread`](crate::SingleThread).
+    #[error(
+        "a single-threaded runtime runs on its own thread: call `block_on` of the `SingleThread`"
+    )]
+    NeedsItsThread,
+}

@@ -1,0 +1,191 @@
+//! The runtime: its threads, its root, its beginning and its end.
+
+mod builder;
+mod core;
+mod error;
+mod shutdown;
+mod single;
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_core::current;
+use greenroom_core::registry::{Registry, Snapshot};
+use greenroom_core::{Context, Driver, Result};
+
+pub use builder::{Builder, SingleThreadBuilder};
+pub(crate) use core::Core;
+pub use error::RuntimeError;
+pub use shutdown::ShutdownReport;
+pub use single::SingleThread;
+
+use crate::blocking;
+use crate::scope::{self, Scope};
+
+/// Where a task or an actor runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Placement {
+    /// Beside whoever starts it, on the same arbiter: a wake-up there costs nanoseconds. From outside
+    /// any arbiter: where the scope's body runs.
+    #[default]
+    Here,
+    /// On the next arbiter in turn. A wake-up of another arbiter costs microseconds: for work that
+    /// keeps a core busy.
+    Spread,
+    /// On the arbiter of this number, counted from 0; beyond the last it starts again at 0.
+    Arbiter(usize),
+}
+
+/// Owns the arbiters, and everything that runs on them. Cloning gives another handle.
+///
+/// Two runtimes in one process share nothing. Dropping the last handle cancels everything and does not
+/// block, except that it gives the threads up to a second to end when it is dropped on a plain thread;
+/// use [`shutdown`](Self::shutdown) to wait and to learn what did not end.
+///
+/// # Examples
+/// ```
+/// use greenroom_actor::Runtime;
+/// let answer = Runtime::new()?.block_on(|_scope| async { Ok(6 * 7) })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), greenroom_core::Failure>(())
+/// ```
+#[derive(Clone)]
+pub struct Runtime(Arc<Owner>);
+
+struct Owner {
+    core: Arc<Core>,
+}
+
+impl Runtime {
+    /// Starts a runtime with one arbiter for each core.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Start`]: the system refused a thread or what a thread needs.
+    pub fn new() -> Result<Self, RuntimeError> {
+        Self::builder().build()
+    }
+
+    /// Returns a builder, for a number of arbiters of your choice or a single thread.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Runs a body in a scope on an arbiter, and blocks this thread until everything in it has ended.
+    ///
+    /// For a sync `main`. In async code, use [`scope`](Self::scope).
+    ///
+    /// # Errors
+    /// - The error of the body, or the first of its children.
+    /// - [`RuntimeError::OnArbiter`], as a `Failure`: called on an arbiter, which it would block.
+    #[track_caller]
+    pub fn block_on<T, F, Fut>(&self, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Scope) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + 'static,
+    {
+        if current::driver().is_some() {
+            return Err(RuntimeError::OnArbiter.into());
+        }
+        if self.core().is_single() {
+            return Err(RuntimeError::NeedsItsThread.into());
+        }
+        blocking::block_on(self.scope(body))
+    }
+
+    /// Runs a body in a scope on an arbiter, and waits until everything in it has ended.
+    ///
+    /// It may be awaited anywhere: in our tasks, or under any other executor.
+    ///
+    /// # Errors
+    /// The error of the body, or the first of its children; a `Failure` of
+    /// [`ScopeError::ShutDown`](crate::ScopeError::ShutDown) if the runtime has shut down.
+    ///
+    /// # Cancel safety
+    /// A dropped future cannot wait: the scope is cancelled with `Cause::ScopeDropped`, takes nothing
+    /// new, and ends by itself.
+    #[track_caller]
+    pub fn scope<T, F, Fut>(&self, body: F) -> impl Future<Output = Result<T>> + use<T, F, Fut>
+    where
+        T: Send + 'static,
+        F: FnOnce(Scope) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + 'static,
+    {
+        scope::run(self.core().clone(), None, Location::caller(), body)
+    }
+
+    /// Returns the root context: Go's `context.Background()`, except that shutdown ends it.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        self.core().context()
+    }
+
+    /// Returns the registry: who lives here, by id, name and group.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.core().registry()
+    }
+
+    /// Returns what lives in the runtime. Waits up to `patience` of the runtime's time for arbiters
+    /// that are busy; the snapshot names those that did not answer.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only reads.
+    pub async fn snapshot(&self, patience: Duration) -> Snapshot {
+        self.registry().snapshot(self.context(), patience).await
+    }
+
+    /// Returns how many arbiters there are.
+    #[must_use]
+    pub fn arbiters(&self) -> usize {
+        self.core().arbiters()
+    }
+
+    /// Ends everything: refuses new work, lets what runs finish until the deadline, cancels it, and
+    /// ends the threads.
+    ///
+    /// Scopes that are open are drained: their tasks go on, their actors handle what they have. At the
+    /// deadline they are cancelled with `Cause::Shutdown`, which ends whatever comes to an await. An
+    /// arbiter that is stuck in code that does not await is named in the report and left behind, since
+    /// a thread cannot be ended from outside. A second call reports on the same end.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the runtime refusing new work, and what runs goes on; call it again.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        shutdown::run(self.core(), deadline).await
+    }
+
+    pub(crate) fn from_core(core: Arc<Core>) -> Self {
+        Self(Arc::new(Owner { core }))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("arbiters", &self.arbiters())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        shutdown::on_drop(&self.core);
+    }
+}
+
+/// Returns whether a driver belongs to a runtime on a single thread, where blocking code runs in place.
+pub(crate) fn runs_in_place(_driver: &dyn Driver) -> bool {
+    Context::current().is_some_and(|context| context.value::<SingleThreaded>().is_some())
+}
+
+/// Marks the contexts of a single-threaded runtime.
+pub(crate) struct SingleThreaded;

@@ -1,0 +1,96 @@
+//! A runtime on the calling thread.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::time::Duration;
+
+use greenroom_core::{Result, current};
+
+use super::builder::MakeDriver;
+use super::shutdown::ShutdownReport;
+use super::{Core, Runtime, RuntimeError};
+use crate::engine::arbiter::OneThread;
+use crate::latch::Latch;
+use crate::scope::Scope;
+
+/// A [`Runtime`] that runs on the calling thread, and only inside [`block_on`](Self::block_on).
+///
+/// It gives the runtime's handle by `Deref`. With a seed, a virtual clock, or a driver of your own it is
+/// the seam on which tests stand.
+///
+/// # Examples
+/// ```
+/// use greenroom_actor::Runtime;
+/// use greenroom_core::time::{Durations, sleep};
+/// let runtime = Runtime::builder().single_thread().paused().seed(7).build()?;
+/// let waited = runtime.block_on(|scope| async move {
+///     let start = scope.context().now();
+///     sleep(3600.secs()).await?;
+///     Ok(scope.context().now() - start)
+/// })?;
+/// assert_eq!(waited, 3600.secs());
+/// # Ok::<(), greenroom_core::Failure>(())
+/// ```
+pub struct SingleThread {
+    // Dropped first: it cancels, while the thread's loop still stands.
+    runtime: Runtime,
+    thread: OneThread,
+}
+
+impl SingleThread {
+    pub(super) fn start(
+        paused: bool,
+        seed: Option<u64>,
+        driver: Option<MakeDriver>,
+    ) -> Result<Self, RuntimeError> {
+        let thread = OneThread::start(paused, seed).map_err(RuntimeError::Start)?;
+        if let Some(make) = driver {
+            thread.hub.set_front(make(thread.hub.clone()));
+        }
+        let ended = Latch::new([]);
+        let hub = thread.hub.clone();
+        let core = Core::new(hub.clone(), vec![hub], ended, None, true);
+        Ok(Self {
+            runtime: Runtime::from_core(core),
+            thread,
+        })
+    }
+
+    /// Runs a body in a scope on this thread, until everything in it has ended.
+    ///
+    /// # Errors
+    /// - The error of the body, or the first of its children.
+    /// - [`RuntimeError::OnArbiter`], as a `Failure`: called inside a task.
+    #[track_caller]
+    pub fn block_on<T, F, Fut>(&self, body: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(Scope) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + 'static,
+    {
+        if current::driver().is_some() {
+            return Err(RuntimeError::OnArbiter.into());
+        }
+        self.thread.block_on(self.runtime.scope(body))
+    }
+
+    /// Ends everything; see [`Runtime::shutdown`].
+    pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.thread.block_on(self.runtime.shutdown(deadline))
+    }
+}
+
+impl Deref for SingleThread {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        &self.runtime
+    }
+}
+
+impl fmt::Debug for SingleThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SingleThread").finish_non_exhaustive()
+    }
+}
