@@ -1,0 +1,316 @@
+//! A channel behind its two ends: the lock, and the operations as futures make them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{self, Poll, Waker};
+
+use parking_lot::Mutex;
+
+use super::party::Party;
+use super::state::{Refused, State, Step};
+use crate::current;
+use crate::error::ContextError;
+use crate::id::Id;
+use crate::task::WaitKind;
+use crate::wait::Wait;
+
+pub(super) struct Chan<T> {
+    id: Option<Id>,
+    capacity: Option<usize>,
+    // Written under the lock, read without it by a select that has seen what the lock guards.
+    version: AtomicU64,
+    /// How many ends there are; the one that takes its count to zero closes the channel.
+    pub(super) senders: AtomicUsize,
+    pub(super) receivers: AtomicUsize,
+    state: Mutex<State<T>>,
+}
+
+/// A pending operation: its entry in a queue, and its wait.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) entry: Option<usize>,
+    wait: Wait,
+    done: bool,
+}
+
+/// Why an operation did not happen.
+pub(super) enum Failed {
+    Closed,
+    Ended(ContextError),
+    /// There was no value to send.
+    Empty,
+}
+
+/// How a receive takes: the value that was handed over, if any, and what else it wants.
+pub(super) trait Take<T> {
+    type Output;
+    fn take(
+        &mut self,
+        state: &mut State<T>,
+        step: &mut Step,
+        handed: Option<T>,
+    ) -> Option<Self::Output>;
+}
+
+impl Pending {
+    pub(super) const fn new(kind: WaitKind) -> Self {
+        Self {
+            entry: None,
+            wait: Wait::new(kind),
+            done: false,
+        }
+    }
+
+    /// Marks the operation as done if it is ready.
+    ///
+    /// # Panics
+    /// If it was done before.
+    pub(super) fn guard<R>(&mut self, poll: impl FnOnce(&mut Self) -> Poll<R>) -> Poll<R> {
+        assert!(
+            !self.done,
+            "greenroom: a future of a channel was polled after completion"
+        );
+        let poll = poll(self);
+        if poll.is_ready() {
+            self.done = true;
+            self.rest();
+        }
+        poll
+    }
+
+    /// Ends the wait; another may begin.
+    pub(super) fn rest(&mut self) {
+        self.wait.end();
+    }
+}
+
+impl<T> Chan<T> {
+    pub(super) fn new(capacity: Option<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            id: current::object_id("channel"),
+            capacity,
+            version: AtomicU64::new(0),
+            senders: AtomicUsize::new(1),
+            receivers: AtomicUsize::new(1),
+            state: Mutex::new(State::new(capacity)),
+        })
+    }
+
+    pub(super) fn id(&self) -> Option<&Id> {
+        self.id.as_ref()
+    }
+
+    pub(super) fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Looks at the state.
+    pub(super) fn look<R>(&self, f: impl FnOnce(&State<T>) -> R) -> R {
+        f(&self.state.lock())
+    }
+
+    /// Makes a step, then does what it leaves to be done.
+    pub(super) fn step<R>(&self, f: impl FnOnce(&mut State<T>, &mut Step) -> R) -> R {
+        let mut step = Step::default();
+        let result = {
+            let mut state = self.state.lock();
+            let result = f(&mut state, &mut step);
+            if step.is_change() {
+                // Invariant 8 of the state. The lock makes this thread the only writer.
+                let version = self.version.load(Ordering::Relaxed);
+                self.version.store(version + 1, Ordering::Release);
+            }
+            result
+        };
+        step.settle(self.id.as_ref());
+        result
+    }
+
+    pub(super) fn close(&self) -> bool {
+        self.step(State::close)
+    }
+
+    /// Closes for want of receivers; what was stored is dropped outside the lock.
+    pub(super) fn hang_up(&self) {
+        let stored = self.step(State::hang_up);
+        drop(stored);
+    }
+
+    pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (len, closed) = self.look(|state| (state.len(), state.is_closed()));
+        f.debug_struct(name)
+            .field("id", &self.id)
+            .field("len", &len)
+            .field("capacity", &self.capacity)
+            .field("closed", &closed)
+            .finish()
+    }
+
+    /// Sends what is in the slot. On failure it is back there.
+    pub(super) fn poll_send(
+        &self,
+        slot: &mut Option<T>,
+        pending: &mut Pending,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(), Failed>> {
+        let Some(key) = pending.entry else {
+            if let Some(ended) = Wait::ended() {
+                return Poll::Ready(Err(Failed::Ended(ended)));
+            }
+            let Some(value) = slot.take() else {
+                return Poll::Ready(Err(Failed::Empty));
+            };
+            let begun = self.step(|state, step| match state.push(value, step) {
+                Ok(()) => Ok(None),
+                Err((Refused::Full, value)) => {
+                    let party = Party::Plain(Some(cx.waker().clone()));
+                    Ok(Some(state.wait_to_send(party, value, step)))
+                }
+                Err((Refused::Closed, value)) => Err(value),
+            });
+            return match begun {
+                Ok(None) => Poll::Ready(Ok(())),
+                Ok(entry) => {
+                    pending.entry = entry;
+                    self.wait_on_send(slot, pending, cx)
+                }
+                Err(value) => {
+                    *slot = Some(value);
+                    Poll::Ready(Err(Failed::Closed))
+                }
+            };
+        };
+        if self.still_waits(cx.waker(), |state| state.sender_waker(key)) {
+            return self.wait_on_send(slot, pending, cx);
+        }
+        Poll::Ready(match self.leave_send(slot, &mut pending.entry) {
+            true => Ok(()),
+            false => Err(Failed::Closed),
+        })
+    }
+
+    fn wait_on_send(
+        &self,
+        slot: &mut Option<T>,
+        pending: &mut Pending,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(), Failed>> {
+        let ended = pending.wait.poll(cx, || self.id.clone(), None);
+        // A receiver that came before the end of the context decides.
+        ended.map(|error| match self.leave_send(slot, &mut pending.entry) {
+            true => Ok(()),
+            false => Err(Failed::Ended(error)),
+        })
+    }
+
+    /// Ends a wait. Returns whether the value was accepted; else it is back in the slot.
+    pub(super) fn leave_send(&self, slot: &mut Option<T>, entry: &mut Option<usize>) -> bool {
+        let Some(key) = entry.take() else {
+            return false;
+        };
+        let (value, _party) = self.step(|state, step| state.leave_senders(key, step));
+        let accepted = value.is_none();
+        if !accepted {
+            *slot = value;
+        }
+        accepted
+    }
+
+    /// Receives by `take`.
+    pub(super) fn poll_receive<R: Take<T>>(
+        &self,
+        take: &mut R,
+        pending: &mut Pending,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<R::Output, Failed>> {
+        let Some(key) = pending.entry else {
+            if let Some(ended) = Wait::ended() {
+                return Poll::Ready(Err(Failed::Ended(ended)));
+            }
+            let begun = self.step(|state, step| match take.take(state, step, None) {
+                Some(taken) => Poll::Ready(Ok(taken)),
+                None if state.is_closed() => Poll::Ready(Err(Failed::Closed)),
+                None => {
+                    let party = Party::Plain(Some(cx.waker().clone()));
+                    pending.entry = Some(state.wait_to_receive(party, step));
+                    Poll::Pending
+                }
+            });
+            return match begun {
+                Poll::Pending => self.wait_on_receive(take, pending, cx),
+                ready => ready,
+            };
+        };
+        if self.still_waits(cx.waker(), |state| state.receiver_waker(key)) {
+            return self.wait_on_receive(take, pending, cx);
+        }
+        let taken = self.leave_receive(take, &mut pending.entry, true);
+        Poll::Ready(taken.ok_or(Failed::Closed))
+    }
+
+    fn wait_on_receive<R: Take<T>>(
+        &self,
+        take: &mut R,
+        pending: &mut Pending,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<R::Output, Failed>> {
+        let ended = pending.wait.poll(cx, || self.id.clone(), None);
+        // A sender that came before the end of the context decides.
+        ended.map(|error| {
+            self.leave_receive(take, &mut pending.entry, false)
+                .ok_or(Failed::Ended(error))
+        })
+    }
+
+    /// Ends a wait with the value that was handed over. `look` asks to look once more if none was.
+    pub(super) fn leave_receive<R: Take<T>>(
+        &self,
+        take: &mut R,
+        entry: &mut Option<usize>,
+        look: bool,
+    ) -> Option<R::Output> {
+        let key = entry.take()?;
+        let (taken, _party) = self.step(|state, step| {
+            let (handed, party) = state.leave_receivers(key, step);
+            let taken = if handed.is_some() || look {
+                take.take(state, step, handed)
+            } else {
+                None
+            };
+            (taken, party)
+        });
+        taken
+    }
+
+    /// Ends a wait that nobody looks at any more: what was handed over goes to the next receiver.
+    pub(super) fn abandon_receive(&self, entry: &mut Option<usize>) {
+        if let Some(key) = entry.take() {
+            let _party = self.step(|state, step| state.abandon_receiver(key, step));
+        }
+    }
+
+    /// Returns whether an entry still waits, and makes sure that it then wakes who polls now.
+    fn still_waits(
+        &self,
+        waker: &Waker,
+        entry: impl for<'s> FnOnce(&'s mut State<T>) -> Option<&'s mut Option<Waker>>,
+    ) -> bool {
+        // The old waker goes after the lock.
+        let _old = {
+            let mut state = self.state.lock();
+            match entry(&mut state) {
+                Some(there) => match there {
+                    Some(waker_there) if waker_there.will_wake(waker) => None,
+                    _ => there.replace(waker.clone()),
+                },
+                None => return false,
+            }
+        };
+        true
+    }
+}

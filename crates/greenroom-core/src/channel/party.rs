@@ -1,0 +1,123 @@
+//! Who waits in a channel: one future by itself, or a select in several channels at once.
+//!
+//! # Invariants
+//! 1. A claim goes from waiting to claimed once, by one peer, for one case; it does not come back.
+//! 2. Only the select's owner moves it between busy and waiting. While it is busy no peer may use any
+//!    entry of that select: its owner is at work.
+//! 3. An entry with a claimed claim is dead for every case but the claimed one: whoever meets it in a
+//!    queue takes it out of the queue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+const BUSY: usize = 0;
+const WAITING: usize = 1;
+const CLAIMED: usize = 2;
+
+/// The one decision that all entries of a parked select share.
+pub(crate) struct Claim {
+    // Its partner everywhere is another access to itself; what an entry holds is guarded by the lock
+    // of its channel.
+    state: AtomicUsize,
+    // Written by the owner when it is polled; taken by the peer that claims.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Claim {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: AtomicUsize::new(BUSY),
+            waker: Mutex::new(None),
+        })
+    }
+
+    /// Says whom to wake; the owner looks at the state after it, never before.
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        let old = {
+            let mut slot = self.waker.lock();
+            if slot.as_ref().is_some_and(|w| w.will_wake(waker)) {
+                return;
+            }
+            slot.replace(waker.clone())
+        };
+        drop(old);
+    }
+
+    /// Lets peers claim. Only the owner calls it, while it is busy.
+    pub(crate) fn open(&self) {
+        self.state.store(WAITING, Ordering::SeqCst);
+    }
+
+    /// Keeps peers away. It fails with the claimed case if a peer came first.
+    pub(crate) fn hold(&self) -> Result<(), usize> {
+        match self
+            .state
+            .compare_exchange(WAITING, BUSY, Ordering::SeqCst, Ordering::SeqCst)
+        {
+            Ok(_) | Err(BUSY) => Ok(()),
+            Err(claimed) => Err(claimed - CLAIMED),
+        }
+    }
+
+    /// Returns the case that a peer claimed.
+    pub(crate) fn claimed(&self) -> Option<usize> {
+        self.state.load(Ordering::SeqCst).checked_sub(CLAIMED)
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.state.load(Ordering::SeqCst) == WAITING
+    }
+
+    fn take(&self, case: usize) -> Taken {
+        match self.state.compare_exchange(
+            WAITING,
+            CLAIMED + case,
+            Ordering::SeqCst,
+            Ordering::SeqCst,
+        ) {
+            Ok(_) => Taken::Yes(self.waker.lock().take()),
+            Err(BUSY) => Taken::Busy,
+            Err(_) => Taken::Dead,
+        }
+    }
+}
+
+/// The owner of an entry in a channel's queue.
+pub(super) enum Party {
+    /// A send or receive by itself. The waker is taken by whoever completes it.
+    Plain(Option<Waker>),
+    /// A case of a select.
+    Select(Arc<Claim>, usize),
+}
+
+/// What became of an attempt to use a waiting party.
+pub(super) enum Taken {
+    /// It is ours; wake it after the lock is gone.
+    Yes(Option<Waker>),
+    /// It is at work just now; it looks at this channel again before it waits.
+    Busy,
+    /// It is another's.
+    Dead,
+}
+
+impl Party {
+    pub(super) fn take(&mut self) -> Taken {
+        match self {
+            Self::Plain(waker) => Taken::Yes(waker.take()),
+            Self::Select(claim, case) => claim.take(*case),
+        }
+    }
+
+    /// Returns whether another party than `me` could use it now.
+    pub(super) fn is_open_to(&self, me: Option<&Arc<Claim>>) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Select(claim, _) => {
+                me.is_none_or(|me| !Arc::ptr_eq(me, claim)) && claim.is_waiting()
+            }
+        }
+    }
+}
