@@ -1,0 +1,19 @@
+//! Go's concurrency patterns as supervised Rust actors that communicate only by messages.
+//!
+//! This crate re-exports the parts: the kernel ([`context`], [`channel`], [`registry`]), scopes, actors
+//! and the [`Runtime`], and the [`patterns`].
+
+pub use greenroom_actor::*;
+pub use greenroom_core::{
+    Context, Driver, ExitReason, Failure, Id, Name, Panic, Result, channel, context, current,
+    driver, error, registry, task, time,
+};
+pub use greenroom_patterns as patterns;
+
+/// What most programs need, for `use greenroom::prelude::*`.
+pub mod prelude {
+    pub use greenroom_actor::{JoinHandle, Placement, Runtime, Scope, blocking};
+    pub use greenroom_core::channel;
+    pub use greenroom_core::time::{Durations, after, sleep};
+    pub use greenroom_core::{Context, ExitReason, Failure, Result};
+}

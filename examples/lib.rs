@@ -1,0 +1,1 @@
+//! Holds the examples of greenroom as its targets; the library itself is empty.
