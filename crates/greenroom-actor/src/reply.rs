@@ -1,0 +1,214 @@
+//! The way back of an ask.
+//!
+//! # Invariants
+//! 1. An asker is answered exactly once: by a reply, or by the reason why there is none.
+//! 2. A `ReplyTo` that is dropped by the unwinding of its own handler does not answer: the mailbox's
+//!    owner knows of the panic and answers with it. `in_handler` says that the owner will.
+//! 3. A reply to an asker that has gone is dropped outside the lock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{self, Poll, Waker};
+
+use greenroom_core::driver::{self, EventKind};
+use greenroom_core::{Id, Panic, current, unwind};
+use parking_lot::Mutex;
+
+/// Why there is no reply.
+#[derive(Clone, Debug)]
+pub(crate) enum NoReply {
+    Closed,
+    Dropped,
+    Expired,
+    Panicked(Panic),
+    Restarting,
+}
+
+/// Answers one ask, once, from anywhere.
+///
+/// Dropping it answers `AskError::Dropped`, so that no asker hangs. After a `tell` nobody waits for the
+/// reply; sending it is allowed and does nothing.
+#[must_use = "dropping it answers the asker with `Dropped`"]
+pub struct ReplyTo<R: Send + 'static>(Option<Arc<Cell<R>>>);
+
+pub(crate) struct Cell<R> {
+    asker: Option<Id>,
+    state: Mutex<State<R>>,
+}
+
+struct State<R> {
+    answer: Option<Result<R, NoReply>>,
+    // An answer was given, whether or not it has been taken.
+    is_answered: bool,
+    is_asker_gone: bool,
+    is_started: bool,
+    in_handler: bool,
+    waker: Option<Waker>,
+}
+
+/// The asker's end.
+pub(crate) struct Answer<R: Send + 'static>(Arc<Cell<R>>);
+
+/// The mailbox owner's end, for the case that the handler cannot answer.
+pub(crate) trait Unanswered: Send + Sync {
+    fn begin(&self);
+    fn end(&self, panic: Option<&Panic>);
+}
+
+pub(crate) fn pair<R: Send + 'static>() -> (ReplyTo<R>, Answer<R>) {
+    let cell = Arc::new(Cell {
+        asker: current::task_id(),
+        state: Mutex::new(State {
+            answer: None,
+            is_answered: false,
+            is_asker_gone: false,
+            is_started: false,
+            in_handler: false,
+            waker: None,
+        }),
+    });
+    (ReplyTo(Some(cell.clone())), Answer(cell))
+}
+
+impl<R: Send + 'static> ReplyTo<R> {
+    /// A reply that nobody waits for.
+    pub(crate) fn nobody() -> Self {
+        Self(None)
+    }
+
+    /// Sends the reply. If the asker has gone, the reply is dropped.
+    pub fn send(mut self, reply: R) {
+        if let Some(cell) = self.0.take() {
+            Cell::deliver(cell, Ok(reply));
+        }
+    }
+
+    /// Returns whether nobody waits for the reply: the asker has given up, or it was a `tell`.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|cell| cell.state.lock().is_asker_gone)
+    }
+
+    /// Returns whether the asker of this reply has given up.
+    pub(crate) fn is_asker_gone(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|cell| cell.state.lock().is_asker_gone)
+    }
+
+    pub(crate) fn unanswered(&self) -> Option<Arc<dyn Unanswered>> {
+        self.0.clone().map(|cell| cell as Arc<dyn Unanswered>)
+    }
+
+    pub(crate) fn refuse(mut self, why: NoReply) {
+        if let Some(cell) = self.0.take() {
+            Cell::deliver(cell, Err(why));
+        }
+    }
+}
+
+impl<R: Send + 'static> Drop for ReplyTo<R> {
+    fn drop(&mut self) {
+        let Some(cell) = self.0.take() else {
+            return;
+        };
+        let why = {
+            let state = cell.state.lock();
+            // Invariant 2.
+            if state.in_handler && std::thread::panicking() {
+                return;
+            }
+            if state.is_started { NoReply::Dropped } else { NoReply::Closed }
+        };
+        Cell::deliver(cell, Err(why));
+    }
+}
+
+impl<R: Send + 'static> Cell<R> {
+    fn deliver(cell: Arc<Self>, answer: Result<R, NoReply>) {
+        let asker = cell.asker.clone();
+        driver::deliver(EventKind::Reply, || asker, std::any::type_name::<R>(), move || {
+            cell.set(answer);
+        });
+    }
+
+    fn set(&self, answer: Result<R, NoReply>) {
+        let mut state = self.state.lock();
+        if state.is_answered || state.is_asker_gone {
+            drop(state);
+            // Invariant 3. The reply is a user's value: its drop must not end the one who sent it.
+            if let Err(payload) = unwind::drop_caught(answer) {
+                std::mem::forget(payload);
+            }
+            return;
+        }
+        state.is_answered = true;
+        state.answer = Some(answer);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<R: Send + 'static> Unanswered for Cell<R> {
+    fn begin(&self) {
+        let mut state = self.state.lock();
+        state.is_started = true;
+        state.in_handler = true;
+    }
+
+    fn end(&self, panic: Option<&Panic>) {
+        let is_held_elsewhere = {
+            let mut state = self.state.lock();
+            state.in_handler = false;
+            panic.is_none() || state.is_answered
+        };
+        if let (false, Some(panic)) = (is_held_elsewhere, panic) {
+            self.set(Err(NoReply::Panicked(panic.clone())));
+        }
+    }
+}
+
+impl<R: Send + 'static> Answer<R> {
+    /// Returns whether the handler has begun.
+    pub(crate) fn is_started(&self) -> bool {
+        self.0.state.lock().is_started
+    }
+
+    pub(crate) fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<R, NoReply>> {
+        let mut state = self.0.state.lock();
+        if let Some(answer) = state.answer.take() {
+            return Poll::Ready(answer);
+        }
+        if !state.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<R: Send + 'static> Drop for Answer<R> {
+    fn drop(&mut self) {
+        let unread = {
+            let mut state = self.0.state.lock();
+            state.is_asker_gone = true;
+            state.waker = None;
+            state.answer.take()
+        };
+        if let Err(payload) = unwind::drop_caught(unread) {
+            std::mem::forget(payload);
+        }
+    }
+}
+
+impl<R: Send + 'static> fmt::Debug for ReplyTo<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyTo")
+            .field("abandoned", &self.is_abandoned())
+            .finish_non_exhaustive()
+    }
+}
