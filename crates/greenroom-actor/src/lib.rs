@@ -1,14 +1,28 @@
 //! Supervised actors, scopes and the runtime of greenroom, on actix.
 
+mod actor;
+mod address;
 mod blocking;
 mod engine;
 mod hub;
+pub mod interop;
 mod latch;
+mod mailbox;
+mod reply;
 mod runtime;
 mod scope;
+mod station;
+pub mod supervision;
 
+pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
+pub use address::{
+    Address, AskError, ClosedError, Recipient, TellError, TryTellError, WeakAddress, WeakRecipient,
+};
 pub use blocking::blocking;
+pub use mailbox::Overflow;
+pub use reply::ReplyTo;
 pub use runtime::{
     Builder, Placement, Runtime, RuntimeError, ShutdownReport, SingleThread, SingleThreadBuilder,
 };
 pub use scope::{CollectedErrors, JoinError, JoinHandle, OnError, Scope, ScopeError};
+pub use supervision::{ActorBuilder, Kept, Restart, SpawnError};

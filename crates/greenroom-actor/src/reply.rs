@@ -120,7 +120,11 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
             if state.in_handler && std::thread::panicking() {
                 return;
             }
-            if state.is_started { NoReply::Dropped } else { NoReply::Closed }
+            if state.is_started {
+                NoReply::Dropped
+            } else {
+                NoReply::Closed
+            }
         };
         Cell::deliver(cell, Err(why));
     }
@@ -129,9 +133,14 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
 impl<R: Send + 'static> Cell<R> {
     fn deliver(cell: Arc<Self>, answer: Result<R, NoReply>) {
         let asker = cell.asker.clone();
-        driver::deliver(EventKind::Reply, || asker, std::any::type_name::<R>(), move || {
-            cell.set(answer);
-        });
+        driver::deliver(
+            EventKind::Reply,
+            || asker,
+            std::any::type_name::<R>(),
+            move || {
+                cell.set(answer);
+            },
+        );
     }
 
     fn set(&self, answer: Result<R, NoReply>) {
@@ -184,7 +193,11 @@ impl<R: Send + 'static> Answer<R> {
         if let Some(answer) = state.answer.take() {
             return Poll::Ready(answer);
         }
-        if !state.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|w| w.will_wake(cx.waker()))
+        {
             state.waker = Some(cx.waker().clone());
         }
         Poll::Pending

@@ -4,3 +4,7 @@
 //! this door: see ARCHITECTURE.md, "What actix gives and what it does not".
 
 pub(crate) mod arbiter;
+mod shell;
+
+pub(crate) use shell::{HostedAddress, host};
+pub use shell::{Shell, Stop};

@@ -6,7 +6,7 @@ mod envelope;
 mod put;
 
 pub(crate) use control::{Control, Signal};
-pub(crate) use envelope::{BoxedEnvelope, Envelope, Packed};
+pub(crate) use envelope::{BoxedEnvelope, Packed};
 pub(crate) use put::{PutError, put, try_put};
 
 /// How many messages a mailbox holds by default.

@@ -31,8 +31,8 @@ pub(crate) use run::{OnDrop, Outcome, guarded};
 pub(crate) use state::Inner;
 
 use crate::blocking;
-use crate::runtime::{Core, Placement};
-use join::JoinCell;
+use crate::runtime::Placement;
+pub(crate) use join::JoinCell;
 
 /// What a scope does when a child fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -252,10 +252,6 @@ impl Scope {
 
     pub(crate) fn placement(&self) -> Placement {
         self.placement
-    }
-
-    pub(crate) fn core(&self) -> &Arc<Core> {
-        &self.inner.core
     }
 
     fn launch<T, F, M>(

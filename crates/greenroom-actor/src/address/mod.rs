@@ -1,0 +1,321 @@
+//! How an actor is reached.
+
+mod closed;
+mod error;
+mod recipient;
+mod weak;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use greenroom_core::channel::Sender;
+use greenroom_core::error::ContextError;
+use greenroom_core::task::WaitKind;
+use greenroom_core::wait::Wait;
+use greenroom_core::{Context, ExitReason, Id, current};
+
+pub use closed::ClosedError;
+pub use error::{AskError, TellError, TryTellError};
+pub use recipient::{Recipient, WeakRecipient};
+pub use weak::WeakAddress;
+
+use crate::actor::{Actor, HandlerLater};
+use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal};
+use crate::reply::{self, ReplyTo};
+use crate::station::Station;
+
+/// Sends messages to one actor. Cheap to clone; `Send + Sync` even if the actor is neither.
+///
+/// While an address lives its actor does; when the last one is gone, the actor handles what it has and
+/// ends. [`downgrade`](Self::downgrade) gives an address that does not count. It stays valid over
+/// restarts.
+///
+/// # Ordering
+/// Messages of one sender to one actor are handled in the order in which they were sent. Between
+/// senders there is no order. Stop, cancel and supervision overtake messages.
+pub struct Address<A: Actor> {
+    station: Arc<Station<A>>,
+    mailbox: Sender<BoxedEnvelope<A>>,
+}
+
+impl<A: Actor> Address<A> {
+    pub(crate) fn new(station: Arc<Station<A>>, mailbox: Sender<BoxedEnvelope<A>>) -> Self {
+        Self { station, mailbox }
+    }
+
+    /// Sends a message and waits for the reply. Go counterpart: a request with a reply channel.
+    ///
+    /// It waits for room in the mailbox, then for the handler; both end with the current context, whose
+    /// deadline, cause and values travel with the message. A message whose asker has gone is skipped.
+    /// Outside our tasks the runtime's root context counts.
+    ///
+    /// # Errors
+    /// See [`AskError`], every cause apart.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the message was accepted sends nothing. After that the message may be
+    /// skipped or handled; the reply is dropped.
+    pub async fn ask<M>(&self, message: M) -> Result<<A as HandlerLater<M>>::Reply, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let target = self.id();
+        if current::with_task(|task| task.id.is_same(target)) == Some(true) {
+            return Err(AskError::Cycle {
+                path: vec![target.clone(), target.clone()],
+            });
+        }
+        let Some(context) = Context::current() else {
+            // Our waits look at the current context: outside our tasks the root stands in.
+            let root = self.station.root().clone();
+            return within(root.clone(), self.ask_in(message, root)).await;
+        };
+        self.ask_in(message, context).await
+    }
+
+    async fn ask_in<M>(
+        &self,
+        message: M,
+        context: Context,
+    ) -> Result<<A as HandlerLater<M>>::Reply, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let (reply, answer) = reply::pair();
+        self.put(message, reply, context)
+            .await
+            .map_err(|(_, error)| AskError::from_put(error, self.id()))?;
+        let mut wait = Wait::new(WaitKind::Ask);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(result) = answer.poll(cx) {
+                wait.end();
+                return Poll::Ready(result.map_err(AskError::from_no_reply));
+            }
+            wait.poll(cx, || Some(self.id().clone()), None)
+                .map(|ended| {
+                    Err(match ended {
+                        ContextError::Cancelled(cause) => AskError::Cancelled(cause),
+                        ContextError::Deadline(_) if answer.is_started() => {
+                            AskError::DeadlineInHandler
+                        }
+                        ContextError::Deadline(_) => AskError::DeadlineInMailbox,
+                    })
+                })
+        })
+        .await
+    }
+
+    /// Sends a message without waiting for its handler; waits for room in the mailbox.
+    ///
+    /// `Ok` means that the mailbox has it, not that it will be handled: the actor may be stopped first.
+    ///
+    /// # Errors
+    /// See [`TellError`]. The message comes back.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the message was accepted sends nothing, and drops the message.
+    pub async fn tell<M>(&self, message: M) -> Result<(), TellError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        self.forward(message, ReplyTo::nobody()).await
+    }
+
+    /// Sends a message if the mailbox has room for it now.
+    ///
+    /// # Errors
+    /// See [`TryTellError`]. The message comes back.
+    pub fn try_tell<M>(&self, message: M) -> Result<(), TryTellError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let context = Context::current().unwrap_or_else(|| self.station.root().clone());
+        let mut slot = Some(pack(message, ReplyTo::nobody(), context));
+        mailbox::try_put(&self.mailbox, &mut slot, self.id()).map_err(|error| {
+            let message = unpack::<A, M>(slot);
+            match error {
+                PutError::Full => TryTellError::Full(message),
+                _ => TryTellError::Closed(message),
+            }
+        })
+    }
+
+    /// Sends a message whose reply goes to someone else, such as the asker of the message in hand.
+    ///
+    /// # Errors
+    /// See [`TellError`]. The message comes back; the asker is answered with `AskError::Dropped`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before the message was accepted sends nothing; the asker is answered.
+    pub async fn forward<M>(
+        &self,
+        message: M,
+        reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
+    ) -> Result<(), TellError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let put = match Context::current() {
+            Some(context) => self.put(message, reply, context).await,
+            None => {
+                let root = self.station.root().clone();
+                within(root.clone(), self.put(message, reply, root)).await
+            }
+        };
+        put.map_err(|(message, error)| TellError::new(message, error))
+    }
+
+    /// Asks the actor to end after the message in hand; what is queued is refused with `Closed`.
+    ///
+    /// It overtakes the queue and does not wait; see [`closed`](Self::closed). A handler that runs
+    /// longer than the actor's shutdown time is dropped at its next await.
+    pub fn stop(&self) {
+        self.station.signal(Signal::Stop);
+    }
+
+    /// Waits until the actor has ended, for good, and returns why. Addresses that wait do not keep it
+    /// alive by waiting, but by being there: use [`WeakAddress::closed`] to watch.
+    ///
+    /// # Errors
+    /// [`ClosedError::Cancelled`], [`ClosedError::Deadline`]: the waiter's own context ended first.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only watches.
+    pub fn closed(&self) -> impl Future<Output = Result<ExitReason, ClosedError>> + use<A> {
+        closed::closed(self.station.clone())
+    }
+
+    /// Returns the actor's id.
+    #[must_use]
+    pub fn id(&self) -> &Id {
+        &self.station.info.id
+    }
+
+    /// Returns whether the actor takes no more messages.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// Returns how many messages are queued.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.mailbox.len()
+    }
+
+    /// Returns how many messages fit into the mailbox; `None` if there is no bound.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.mailbox.capacity()
+    }
+
+    /// Returns an address that does not keep the actor alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakAddress<A> {
+        WeakAddress::new(self.station.clone(), self.mailbox.downgrade())
+    }
+
+    /// Returns an address for one type of message, which hides the type of the actor.
+    #[must_use]
+    pub fn recipient<M>(&self) -> Recipient<M, <A as HandlerLater<M>>::Reply>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        Recipient::new(self.clone())
+    }
+
+    pub(crate) fn station(&self) -> &Arc<Station<A>> {
+        &self.station
+    }
+
+    async fn put<M>(
+        &self,
+        message: M,
+        reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
+        context: Context,
+    ) -> Result<(), (M, PutError)>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let mut slot = Some(pack::<A, M>(message, reply, context));
+        mailbox::put(&self.mailbox, &mut slot, self.station.overflow, self.id())
+            .await
+            .map_err(|error| (unpack::<A, M>(slot), error))
+    }
+}
+
+/// Makes a context current around each poll. The waits of the kernel inside end with it.
+async fn within<F: Future>(context: Context, future: F) -> F::Output {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        let _entered = current::enter_context(context.clone());
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn pack<A, M>(
+    message: M,
+    reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
+    context: Context,
+) -> BoxedEnvelope<A>
+where
+    A: HandlerLater<M>,
+    M: Send + 'static,
+{
+    Box::new(Packed {
+        message,
+        reply,
+        context,
+    })
+}
+
+fn unpack<A, M>(slot: Option<BoxedEnvelope<A>>) -> M
+where
+    A: HandlerLater<M>,
+    M: Send + 'static,
+{
+    let packed = slot
+        .and_then(|envelope| {
+            envelope
+                .into_any()
+                .downcast::<Packed<M, <A as HandlerLater<M>>::Reply>>()
+                .ok()
+        })
+        .unwrap_or_else(|| unreachable!("a put that fails leaves the envelope in its slot"));
+    let Packed { message, .. } = *packed;
+    message
+}
+
+impl<A: Actor> Clone for Address<A> {
+    fn clone(&self) -> Self {
+        Self {
+            station: self.station.clone(),
+            mailbox: self.mailbox.clone(),
+        }
+    }
+}
+
+impl<A: Actor> PartialEq for Address<A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.mailbox.same_channel(&other.mailbox)
+    }
+}
+
+impl<A: Actor> Eq for Address<A> {}
+
+impl<A: Actor> fmt::Debug for Address<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.id())
+    }
+}

@@ -1,0 +1,192 @@
+//! What an actor's addresses, its scope, the registry and the actor itself share.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use greenroom_core::channel::WeakSender;
+use greenroom_core::context::CancelCauseHandle;
+use greenroom_core::driver::{self, EventKind};
+use greenroom_core::error::Cause;
+use greenroom_core::registry::{ActorState, Registered};
+use greenroom_core::task::TaskInfo;
+use greenroom_core::{Context, ExitReason, Id};
+use parking_lot::Mutex;
+
+use crate::actor::Actor;
+use crate::address::{Address, WeakAddress};
+use crate::engine::HostedAddress;
+use crate::mailbox::{BoxedEnvelope, Control, Overflow, Signal};
+use crate::scope::{self, Child};
+
+/// The cell beside one actor, which lives over its restarts and does not keep it alive.
+pub(crate) struct Station<A: Actor> {
+    pub(crate) info: Arc<TaskInfo>,
+    pub(crate) scope: Arc<scope::Inner>,
+    /// The actor's own context.
+    pub(crate) context: Context,
+    pub(crate) cancel: CancelCauseHandle,
+    pub(crate) mailbox: WeakSender<BoxedEnvelope<A>>,
+    pub(crate) overflow: Overflow,
+    pub(crate) shutdown: Duration,
+    pub(crate) control: Arc<Control>,
+    pub(crate) exit: Exit,
+    pub(crate) hosted: OnceLock<HostedAddress>,
+    pub(crate) me: Weak<Station<A>>,
+    restarts: AtomicU64,
+    state: AtomicU8,
+}
+
+/// What a station is made from.
+pub(crate) struct Parts<A: Actor> {
+    pub(crate) info: TaskInfo,
+    pub(crate) scope: Arc<scope::Inner>,
+    pub(crate) context: Context,
+    pub(crate) cancel: CancelCauseHandle,
+    pub(crate) mailbox: WeakSender<BoxedEnvelope<A>>,
+    pub(crate) overflow: Overflow,
+    pub(crate) shutdown: Duration,
+}
+
+impl<A: Actor> Station<A> {
+    pub(crate) fn new(parts: Parts<A>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            info: Arc::new(parts.info.with_cancel(parts.cancel.clone())),
+            scope: parts.scope,
+            context: parts.context,
+            cancel: parts.cancel,
+            mailbox: parts.mailbox,
+            overflow: parts.overflow,
+            shutdown: parts.shutdown,
+            control: Arc::default(),
+            exit: Exit::default(),
+            hosted: OnceLock::new(),
+            me: me.clone(),
+            restarts: AtomicU64::new(0),
+            state: AtomicU8::new(0),
+        })
+    }
+
+    /// Returns the root context of the actor's runtime.
+    pub(crate) fn root(&self) -> &Context {
+        self.scope.core.context()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let control = self.control.clone();
+        driver::deliver(
+            EventKind::Message,
+            || Some(self.info.id.clone()),
+            match signal {
+                Signal::Stop => "stop",
+                Signal::Drain => "drain",
+                Signal::Timer(_) => "timer",
+            },
+            move || control.push(signal),
+        );
+    }
+
+    pub(crate) fn set_state(&self, state: ActorState) {
+        self.state.store(state as u8, Relaxed);
+    }
+
+    pub(crate) fn count_restart(&self) {
+        self.restarts.fetch_add(1, Relaxed);
+    }
+}
+
+impl<A: Actor> Registered for Station<A> {
+    fn info(&self) -> &Arc<TaskInfo> {
+        &self.info
+    }
+
+    fn state(&self) -> ActorState {
+        const STATES: [ActorState; 5] = [
+            ActorState::Starting,
+            ActorState::Running,
+            ActorState::Restarting,
+            ActorState::Stopping,
+            ActorState::Stopped,
+        ];
+        STATES[usize::from(self.state.load(Relaxed)).min(4)]
+    }
+
+    fn mailbox(&self) -> (usize, Option<usize>) {
+        match self.mailbox.upgrade() {
+            Some(mailbox) => (mailbox.len(), mailbox.capacity()),
+            None => (0, None),
+        }
+    }
+
+    fn actor_type(&self) -> &'static str {
+        std::any::type_name::<A>()
+    }
+
+    fn restarts(&self) -> u64 {
+        self.restarts.load(Relaxed)
+    }
+
+    fn cancel(&self, cause: Cause) {
+        self.cancel.cancel(cause);
+    }
+
+    fn address(&self) -> Option<Box<dyn Any + Send + Sync>> {
+        let address: Address<A> =
+            WeakAddress::new(self.me.upgrade()?, self.mailbox.clone()).upgrade()?;
+        Some(Box::new(address))
+    }
+}
+
+impl<A: Actor> Child for Station<A> {
+    fn id(&self) -> &Id {
+        &self.info.id
+    }
+
+    fn drain(&self) {
+        self.signal(Signal::Drain);
+    }
+
+    fn cancel(&self, cause: Cause) {
+        self.cancel.cancel(cause);
+    }
+}
+
+/// The exit reason, once there is one, and who waits for it.
+#[derive(Default)]
+pub(crate) struct Exit(Mutex<ExitState>);
+
+#[derive(Default)]
+struct ExitState {
+    reason: Option<ExitReason>,
+    waiters: Vec<Waker>,
+}
+
+impl Exit {
+    /// Sets the reason and wakes who waits. Only the first one counts.
+    pub(crate) fn set(&self, reason: ExitReason) {
+        let waiters = {
+            let mut state = self.0.lock();
+            if state.reason.is_some() {
+                return;
+            }
+            state.reason = Some(reason);
+            std::mem::take(&mut state.waiters)
+        };
+        for waker in waiters {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn poll(&self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        let mut state = self.0.lock();
+        if let Some(reason) = &state.reason {
+            return Poll::Ready(reason.clone());
+        }
+        if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
+            state.waiters.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,10 @@
+//! What becomes of an actor that fails.
+
+mod decide;
+mod kept;
+mod life;
+mod spawn;
+
+pub use decide::{Action, Affected, Intensity, Restart, Strategy, decide};
+pub use kept::Kept;
+pub use spawn::{ActorBuilder, SpawnError};
