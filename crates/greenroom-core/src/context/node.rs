@@ -15,7 +15,7 @@
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
 //! the drop of another node runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -50,8 +50,11 @@ pub(crate) struct Node {
 
 struct Parent {
     node: Arc<Node>,
-    slot: usize,
+    // The place in the parent's list, or `NO_SLOT`. Used under the parent's lock.
+    slot: AtomicUsize,
 }
+
+const NO_SLOT: usize = usize::MAX;
 
 #[derive(Default)]
 struct Lists {
@@ -77,28 +80,19 @@ impl Node {
         // A parent that ends earlier makes the child's own deadline void, and its cause with it.
         let own = deadline.filter(|(at, _)| parent.deadline.is_none_or(|above| *at < above));
         let effective = own.as_ref().map(|(at, _)| *at).or(parent.deadline);
-        let mut inherited = None;
-        let child = Arc::new_cyclic(|child: &Weak<Self>| {
-            let mut lists = parent.lists.lock();
-            // Invariant 2: looked at and entered in one critical section.
-            inherited = parent.ended.get().cloned();
-            let slot = if inherited.is_none() {
-                lists.children.insert(child.clone())
-            } else {
-                usize::MAX
-            };
-            Self {
-                root: parent.root.clone(),
-                parent: Some(Parent {
-                    node: parent.clone(),
-                    slot,
-                }),
-                deadline: effective,
-                ended: OnceLock::new(),
-                complete: AtomicBool::new(false),
-                lists: Mutex::default(),
-            }
+        let child = Arc::new(Self {
+            root: parent.root.clone(),
+            parent: Some(Parent {
+                node: parent.clone(),
+                slot: AtomicUsize::new(NO_SLOT),
+            }),
+            deadline: effective,
+            ended: OnceLock::new(),
+            complete: AtomicBool::new(false),
+            lists: Mutex::default(),
         });
+        // Only now, not in `Arc::new_cyclic`: a cancel that finds the entry must be able to upgrade it.
+        let inherited = child.enter_parent();
         if let Some(error) = inherited {
             child.end(error);
         } else if let Some((at, cause)) = own {
@@ -109,6 +103,19 @@ impl Node {
             }
         }
         child
+    }
+
+    /// Enters the node in its parent's list, or returns how the parent has ended.
+    fn enter_parent(self: &Arc<Self>) -> Option<ContextError> {
+        let parent = self.parent.as_ref()?;
+        let mut lists = parent.node.lists.lock();
+        // Invariant 2: looked at and entered in one critical section.
+        let ended = parent.node.ended.get().cloned();
+        if ended.is_none() {
+            let slot = lists.children.insert(Arc::downgrade(self));
+            parent.slot.store(slot, Ordering::Relaxed);
+        }
+        ended
     }
 
     pub(super) fn ended(&self) -> Option<&ContextError> {
@@ -204,9 +211,10 @@ impl Node {
             let removed = {
                 let mut lists = parent.node.lists.lock();
                 // The slot may belong to another by now: a parent that has ended clears its list.
-                match lists.children.get(parent.slot) {
+                let slot = parent.slot.load(Ordering::Relaxed);
+                match lists.children.get(slot) {
                     Some(child) if std::ptr::eq(child.as_ptr(), self) => {
-                        lists.children.try_remove(parent.slot)
+                        lists.children.try_remove(slot)
                     }
                     _ => None,
                 }
