@@ -10,6 +10,8 @@
 //! 4. A node takes its end from its parent as that is marked, never from the walk's start: so when two
 //!    cancels race, no descendant shows a later cause than its parent.
 //! 5. A child holds its parent; a parent holds its children weakly. A chain is taken apart by a loop.
+//! 6. A node that can end by itself or with its parent holds itself while it has after-functions: they
+//!    run also if every context of it is dropped before. Its end, or the last `stop`, breaks the cycle.
 //!
 //! # Deadlock safety
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
@@ -61,6 +63,8 @@ struct Lists {
     children: Slab<Weak<Node>>,
     waiters: Slab<Waker>,
     after: Slab<Pending>,
+    // Invariant 6: set while `after` has entries.
+    held: Option<Arc<Node>>,
     deadline: Option<Deadline>,
 }
 
@@ -133,17 +137,31 @@ impl Node {
     }
 
     /// Registers an after-function, or gives it back if the node has ended.
-    pub(super) fn register_after(&self, pending: Pending) -> Result<usize, Pending> {
+    pub(super) fn register_after(self: &Arc<Self>, pending: Pending) -> Result<usize, Pending> {
         let mut lists = self.lists.lock();
         if self.ended.get().is_some() {
             return Err(pending);
+        }
+        // A root ends by its handle only, which its owner keeps; a detached one never ends.
+        if self.parent.is_some() && lists.held.is_none() {
+            lists.held = Some(self.clone());
         }
         Ok(lists.after.insert(pending))
     }
 
     /// Takes an after-function back, unless it has been started.
     pub(super) fn unregister_after(&self, key: usize) -> Option<Pending> {
-        self.lists.lock().after.try_remove(key)
+        let mut lists = self.lists.lock();
+        let pending = lists.after.try_remove(key)?;
+        let held = if lists.after.is_empty() {
+            lists.held.take()
+        } else {
+            None
+        };
+        drop(lists);
+        // The caller has the node too, so this does not drop it.
+        drop(held);
+        Some(pending)
     }
 
     /// Ends the node and everything below it, before it returns; then wakes and runs what waited.
@@ -167,6 +185,7 @@ impl Node {
                     waiters: std::mem::take(&mut lists.waiters),
                     after: std::mem::take(&mut lists.after),
                     deadline: lists.deadline.take(),
+                    _held: lists.held.take(),
                 });
             }
             if let Some(as_marked) = node.ended.get() {
@@ -228,6 +247,7 @@ struct Woken {
     waiters: Slab<Waker>,
     after: Slab<Pending>,
     deadline: Option<Deadline>,
+    _held: Option<Arc<Node>>,
 }
 
 impl Woken {
