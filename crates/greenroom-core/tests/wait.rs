@@ -4,14 +4,14 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Waker};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use greenroom_core::current::{self, Handle};
 use greenroom_core::doc_support::Manual;
 use greenroom_core::driver::Driver;
 use greenroom_core::task::{TaskInfo, TaskKind, WaitKind};
-use greenroom_core::time::{SleepError, sleep};
+use greenroom_core::time::{SleepError, after, sleep};
 use greenroom_core::{Context, Id};
 
 type Sleep = Pin<Box<dyn Future<Output = Result<(), SleepError>>>>;
@@ -102,4 +102,31 @@ fn a_wait_that_moves_to_another_task_is_that_one_s() {
     assert_eq!((kind(&a), kind(&b)), (None, Some(WaitKind::Sleep)));
     w.within(&b, || drop(moved));
     assert_eq!((kind(&a), kind(&b)), (None, None));
+}
+
+#[test]
+fn a_timer_drops_a_replaced_waker_outside_its_lock() {
+    struct Advances(Arc<Manual>);
+    impl Wake for Advances {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Advances {
+        fn drop(&mut self) {
+            self.0.advance(Duration::from_secs(1));
+        }
+    }
+    let w = World::new();
+    let task = w.task("a");
+    let mut timer = w.within(&task, || after(Duration::from_secs(1)));
+    let first = Waker::from(Arc::new(Advances(w.manual.clone())));
+    assert!(
+        Pin::new(&mut timer)
+            .poll(&mut TaskContext::from_waker(&first))
+            .is_pending()
+    );
+    drop(first);
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    // The first waker goes here, and its end makes the timer fire.
+    let _ = Pin::new(&mut timer).poll(&mut cx);
+    assert!(Pin::new(&mut timer).poll(&mut cx).is_ready());
 }

@@ -313,16 +313,20 @@ impl Registration {
             return Ok(());
         }
         *registration = None;
+        // Cloned outside the lock: a foreign waker's code runs there.
+        let (entered, waker) = (waker.clone(), waker.clone());
         let mut lists = node.lists.lock();
         if let Some(error) = node.ended.get() {
-            return Err(error.clone());
+            let error = error.clone();
+            drop(lists);
+            return Err(error);
         }
-        let key = lists.waiters.insert(waker.clone());
+        let key = lists.waiters.insert(entered);
         drop(lists);
         *registration = Some(Self {
             node: node.clone(),
             key,
-            waker: waker.clone(),
+            waker,
         });
         Ok(())
     }
