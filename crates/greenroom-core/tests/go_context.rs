@@ -815,6 +815,18 @@ fn race(sides: &mut [&mut (dyn FnMut() + Send)]) {
     });
 }
 
+/// Spins for a while, since a yield would put the two sides in step.
+fn spin_until(ready: impl Fn() -> bool) {
+    let mut spins = 0;
+    while !ready() {
+        spins += 1;
+        if spins % 10_000 == 0 {
+            thread::yield_now();
+        }
+        std::hint::spin_loop();
+    }
+}
+
 /// A root with three layers of four children each, parents before children.
 fn bush(top: &Context) -> Vec<(Option<usize>, Context, CancelCauseHandle)> {
     let (first, cancel) = top.with_cancel_cause();
@@ -931,31 +943,35 @@ fn one_cancel_wins_of_many_threads() {
 
 #[test]
 fn a_child_made_while_the_parent_is_being_cancelled_is_done() {
-    for round in 0..2000 {
-        let w = World::new();
-        let (parent, cancel) = w.root.with_cancel();
-        let mut children = Vec::new();
-        let started = AtomicBool::new(false);
-        thread::scope(|s| {
-            s.spawn(|| {
-                while !started.load(SeqCst) {
-                    std::hint::spin_loop();
-                }
+    let w = World::new();
+    let parents: Vec<_> = (0..40_000).map(|_| w.root.with_cancel()).collect();
+    let (round, returned) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut missed = 0;
+    thread::scope(|s| {
+        s.spawn(|| {
+            for (i, (_, cancel)) in parents.iter().enumerate() {
+                spin_until(|| round.load(SeqCst) > i);
+                // At another point of the making each time.
+                (0..i % 512).for_each(|_| std::hint::spin_loop());
                 cancel.cancel();
-            });
-            loop {
-                let child = parent.with_cancel().0;
-                started.store(true, SeqCst);
-                let last = child.is_done();
-                children.push(child);
-                if last {
-                    break;
-                }
+                returned.store(i + 1, SeqCst);
             }
         });
-        let open = children.iter().filter(|child| !child.is_done()).count();
-        assert_eq!(open, 0, "round {round}");
-    }
+        for (i, (parent, _)) in parents.iter().enumerate() {
+            let mut children = Vec::new();
+            round.store(i + 1, SeqCst);
+            while !parent.is_done() {
+                children.push(parent.with_cancel().0);
+                if children.len() % 4096 == 0 {
+                    thread::yield_now();
+                }
+            }
+            // The parent shows its end a moment before the walk has reached every child.
+            spin_until(|| returned.load(SeqCst) > i);
+            missed += children.iter().filter(|child| !child.is_done()).count();
+        }
+    });
+    assert_eq!(missed, 0);
 }
 
 #[test]
