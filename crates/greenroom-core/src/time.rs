@@ -140,19 +140,18 @@ impl Future for After {
         let Some(at) = self.at else {
             return Poll::Pending;
         };
-        {
+        let replaced = {
             let mut state = self.ring.state.lock();
             if state.rung {
                 return Poll::Ready(at);
             }
-            if !state
-                .waker
-                .as_ref()
-                .is_some_and(|w| w.will_wake(cx.waker()))
-            {
-                state.waker = Some(cx.waker().clone());
+            match &state.waker {
+                Some(waker) if waker.will_wake(cx.waker()) => None,
+                _ => state.waker.replace(cx.waker().clone()),
             }
-        }
+        };
+        // Outside the lock: the destructor of a foreign waker may make this timer fire.
+        drop(replaced);
         if self.timer.is_none() {
             if at <= self.driver.now() {
                 self.ring.state.lock().rung = true;

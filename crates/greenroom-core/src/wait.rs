@@ -3,13 +3,14 @@
 //! Every future of the kernel that may wait holds one [`Wait`]. While it is pending, the current
 //! context wakes it when that ends, and the current task says what it waits for.
 
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use crate::context::{self, Registration};
 use crate::current;
 use crate::error::ContextError;
 use crate::id::Id;
-use crate::task::{WaitKind, Waiting};
+use crate::task::{TaskInfo, WaitKind, Waiting};
 
 /// The context's and the registry's side of one pending future.
 ///
@@ -18,7 +19,8 @@ use crate::task::{WaitKind, Waiting};
 pub struct Wait {
     kind: WaitKind,
     registration: Option<Registration>,
-    told: bool,
+    // The task that is said to wait, which may not be the one that drops this.
+    told: Option<Arc<TaskInfo>>,
 }
 
 impl Wait {
@@ -28,7 +30,7 @@ impl Wait {
         Self {
             kind,
             registration: None,
-            told: false,
+            told: None,
         }
     }
 
@@ -58,14 +60,17 @@ impl Wait {
             self.end();
             return Poll::Ready(error);
         }
-        if !self.told {
-            self.told = current::with_task(|task| {
+        let told = self.told.as_ref();
+        let same = current::with_task(|task| told.is_some_and(|told| Arc::ptr_eq(told, task)));
+        if same == Some(false) {
+            self.end_told();
+            self.told = current::task();
+            if let Some(task) = &self.told {
                 task.set_waiting(Some(Waiting {
                     kind: self.kind,
                     on: on(),
                 }));
-            })
-            .is_some();
+            }
         }
         Poll::Pending
     }
@@ -73,8 +78,12 @@ impl Wait {
     /// Ends the wait.
     pub fn end(&mut self) {
         self.registration = None;
-        if std::mem::take(&mut self.told) {
-            current::with_task(|task| task.set_waiting(None));
+        self.end_told();
+    }
+
+    fn end_told(&mut self) {
+        if let Some(task) = self.told.take() {
+            task.set_waiting(None);
         }
     }
 }

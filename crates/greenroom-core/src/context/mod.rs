@@ -217,6 +217,10 @@ impl Context {
     ///
     /// The future runs in a context [without cancel](Self::without_cancel), so that it can wait. Go
     /// counterpart: `context.AfterFunc`. No lock is held while it runs.
+    ///
+    /// It runs also if every handle to this context is dropped before: until it is started or
+    /// [taken back](AfterFunc::stop), it holds the context, as Go's parent holds a child. On a context
+    /// that can never end, such as one just [without cancel](Self::without_cancel), it never runs.
     #[track_caller]
     pub fn after_func(&self, future: impl Future<Output = ()> + Send + 'static) -> AfterFunc {
         AfterFunc::register(self, Location::caller(), Box::pin(future))

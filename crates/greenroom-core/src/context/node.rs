@@ -10,12 +10,14 @@
 //! 4. A node takes its end from its parent as that is marked, never from the walk's start: so when two
 //!    cancels race, no descendant shows a later cause than its parent.
 //! 5. A child holds its parent; a parent holds its children weakly. A chain is taken apart by a loop.
+//! 6. A node that can end by itself or with its parent holds itself while it has after-functions: they
+//!    run also if every context of it is dropped before. Its end, or the last `stop`, breaks the cycle.
 //!
 //! # Deadlock safety
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
 //! the drop of another node runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -52,14 +54,19 @@ pub(crate) struct Node {
 
 struct Parent {
     node: Arc<Node>,
-    slot: usize,
+    // The place in the parent's list, or `NO_SLOT`. Used under the parent's lock.
+    slot: AtomicUsize,
 }
+
+const NO_SLOT: usize = usize::MAX;
 
 #[derive(Default)]
 struct Lists {
     children: Slab<Weak<Node>>,
     waiters: Slab<Waker>,
     after: Slab<Pending>,
+    // Invariant 6: set while `after` has entries.
+    held: Option<Arc<Node>>,
     deadline: Option<Deadline>,
 }
 
@@ -80,29 +87,20 @@ impl Node {
         // A parent that ends earlier makes the child's own deadline void, and its cause with it.
         let own = deadline.filter(|(at, _)| parent.deadline.is_none_or(|above| *at < above));
         let effective = own.as_ref().map(|(at, _)| *at).or(parent.deadline);
-        let mut inherited = None;
-        let child = Arc::new_cyclic(|child: &Weak<Self>| {
-            let mut lists = parent.lists.lock();
-            // Invariant 2: looked at and entered in one critical section.
-            inherited = parent.ended.get().cloned();
-            let slot = if inherited.is_none() {
-                lists.children.insert(child.clone())
-            } else {
-                usize::MAX
-            };
-            Self {
-                root: parent.root.clone(),
-                parent: Some(Parent {
-                    node: parent.clone(),
-                    slot,
-                }),
-                detached: parent.detached,
-                deadline: effective,
-                ended: OnceLock::new(),
-                complete: AtomicBool::new(false),
-                lists: Mutex::default(),
-            }
+        let child = Arc::new(Self {
+            root: parent.root.clone(),
+            parent: Some(Parent {
+                node: parent.clone(),
+                slot: AtomicUsize::new(NO_SLOT),
+            }),
+            detached: parent.detached,
+            deadline: effective,
+            ended: OnceLock::new(),
+            complete: AtomicBool::new(false),
+            lists: Mutex::default(),
         });
+        // Only now, not in `Arc::new_cyclic`: a cancel that finds the entry must be able to upgrade it.
+        let inherited = child.enter_parent();
         if let Some(error) = inherited {
             child.end(error);
         } else if let Some((at, cause)) = own {
@@ -113,6 +111,19 @@ impl Node {
             }
         }
         child
+    }
+
+    /// Enters the node in its parent's list, or returns how the parent has ended.
+    fn enter_parent(self: &Arc<Self>) -> Option<ContextError> {
+        let parent = self.parent.as_ref()?;
+        let mut lists = parent.node.lists.lock();
+        // Invariant 2: looked at and entered in one critical section.
+        let ended = parent.node.ended.get().cloned();
+        if ended.is_none() {
+            let slot = lists.children.insert(Arc::downgrade(self));
+            parent.slot.store(slot, Ordering::Relaxed);
+        }
+        ended
     }
 
     pub(super) fn ended(&self) -> Option<&ContextError> {
@@ -130,17 +141,31 @@ impl Node {
     }
 
     /// Registers an after-function, or gives it back if the node has ended.
-    pub(super) fn register_after(&self, pending: Pending) -> Result<usize, Pending> {
+    pub(super) fn register_after(self: &Arc<Self>, pending: Pending) -> Result<usize, Pending> {
         let mut lists = self.lists.lock();
         if self.ended.get().is_some() {
             return Err(pending);
+        }
+        // A root ends by its handle only, which its owner keeps; a detached one never ends.
+        if self.parent.is_some() && lists.held.is_none() {
+            lists.held = Some(self.clone());
         }
         Ok(lists.after.insert(pending))
     }
 
     /// Takes an after-function back, unless it has been started.
     pub(super) fn unregister_after(&self, key: usize) -> Option<Pending> {
-        self.lists.lock().after.try_remove(key)
+        let mut lists = self.lists.lock();
+        let pending = lists.after.try_remove(key)?;
+        let held = if lists.after.is_empty() {
+            lists.held.take()
+        } else {
+            None
+        };
+        drop(lists);
+        // The caller has the node too, so this does not drop it.
+        drop(held);
+        Some(pending)
     }
 
     /// Ends the node and everything below it, before it returns; then wakes and runs what waited.
@@ -164,6 +189,7 @@ impl Node {
                     waiters: std::mem::take(&mut lists.waiters),
                     after: std::mem::take(&mut lists.after),
                     deadline: lists.deadline.take(),
+                    _held: lists.held.take(),
                 });
             }
             if let Some(as_marked) = node.ended.get() {
@@ -208,9 +234,10 @@ impl Node {
             let removed = {
                 let mut lists = parent.node.lists.lock();
                 // The slot may belong to another by now: a parent that has ended clears its list.
-                match lists.children.get(parent.slot) {
+                let slot = parent.slot.load(Ordering::Relaxed);
+                match lists.children.get(slot) {
                     Some(child) if std::ptr::eq(child.as_ptr(), self) => {
-                        lists.children.try_remove(parent.slot)
+                        lists.children.try_remove(slot)
                     }
                     _ => None,
                 }
@@ -224,6 +251,7 @@ struct Woken {
     waiters: Slab<Waker>,
     after: Slab<Pending>,
     deadline: Option<Deadline>,
+    _held: Option<Arc<Node>>,
 }
 
 impl Woken {
@@ -289,16 +317,20 @@ impl Registration {
             return Ok(());
         }
         *registration = None;
+        // Cloned outside the lock: a foreign waker's code runs there.
+        let (entered, waker) = (waker.clone(), waker.clone());
         let mut lists = node.lists.lock();
         if let Some(error) = node.ended.get() {
-            return Err(error.clone());
+            let error = error.clone();
+            drop(lists);
+            return Err(error);
         }
-        let key = lists.waiters.insert(waker.clone());
+        let key = lists.waiters.insert(entered);
         drop(lists);
         *registration = Some(Self {
             node: node.clone(),
             key,
-            waker: waker.clone(),
+            waker,
         });
         Ok(())
     }

@@ -37,6 +37,18 @@ pub use sources::{Cancelling, TaskQuery, TaskSource};
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
 ///
 /// It keeps nothing alive: of an actor it holds the status, of a hub a weak reference.
+///
+/// # Examples
+/// ```
+/// # use greenroom_core::doc_support::block_on;
+/// use greenroom_core::registry::Registry;
+/// use greenroom_core::{Id, Name, error::Cause};
+/// let registry = Registry::new();
+/// assert!(registry.whereis(&Name::new("store")?).is_none());
+/// let nobody = Id::root().child("store");
+/// assert!(!block_on(registry.cancel(&nobody, Cause::from("maintenance"))));
+/// # Ok::<(), greenroom_core::error::NameError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Tables>);
 
