@@ -24,7 +24,7 @@ pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
 use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal};
-use crate::reply::{self, ReplyTo};
+use crate::reply::{self, NoReply, ReplyTo};
 use crate::station::Station;
 
 /// Sends messages to one actor. Cheap to clone; `Send + Sync` even if the actor is neither.
@@ -91,21 +91,25 @@ impl<A: Actor> Address<A> {
             .await
             .map_err(|(_, error)| AskError::from_put(error, self.id()))?;
         let mut wait = Wait::new(WaitKind::Ask);
+        let by_context = |ended: ContextError| match ended {
+            ContextError::Cancelled(cause) => AskError::Cancelled(cause),
+            ContextError::Deadline(_) if answer.is_started() => AskError::DeadlineInHandler,
+            ContextError::Deadline(_) => AskError::DeadlineInMailbox,
+        };
         std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = answer.poll(cx) {
                 wait.end();
-                return Poll::Ready(result.map_err(AskError::from_no_reply));
+                return Poll::Ready(result.map_err(|why| match (why, Wait::ended()) {
+                    // The handler runs in this context too: it may have gone with it before the asker
+                    // looked, and then that is the reason.
+                    (NoReply::Dropped | NoReply::Closed | NoReply::Expired, Some(ended)) => {
+                        by_context(ended)
+                    }
+                    (why, _) => AskError::from_no_reply(why),
+                }));
             }
             wait.poll(cx, || Some(self.id().clone()), None)
-                .map(|ended| {
-                    Err(match ended {
-                        ContextError::Cancelled(cause) => AskError::Cancelled(cause),
-                        ContextError::Deadline(_) if answer.is_started() => {
-                            AskError::DeadlineInHandler
-                        }
-                        ContextError::Deadline(_) => AskError::DeadlineInMailbox,
-                    })
-                })
+                .map(|ended| Err(by_context(ended)))
         })
         .await
     }

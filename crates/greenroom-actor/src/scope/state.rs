@@ -174,10 +174,6 @@ impl Inner {
         self.cancel.cancel(cause);
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.state.lock().open
-    }
-
     /// Takes no new children from now on; those that run go on.
     pub(crate) fn refuse_new(&self) {
         self.state.lock().open = false;

@@ -305,8 +305,7 @@ impl<A: Actor> Life<A> {
             unanswered.begin();
         }
         cx.message = Some(context.clone());
-        let made = unwind::catch(|| envelope.handle(actor, cx));
-        let outcome = match made {
+        let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
             Ok(handler) => self.run_handler(handler, &context).await,
             Err(payload) => Handled::Panicked(payload),
         };
