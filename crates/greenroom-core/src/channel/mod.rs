@@ -38,6 +38,7 @@
 mod chan;
 mod closed;
 mod error;
+mod kernel;
 mod line;
 mod party;
 mod receiver;
@@ -56,6 +57,7 @@ pub use sender::{Sender, WeakSender};
 pub use stream::ReceiverStream;
 
 use chan::Chan;
+pub(crate) use party::Claim;
 
 /// Makes a channel without room: a send completes when a receiver takes its value.
 ///
