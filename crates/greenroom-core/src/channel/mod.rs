@@ -34,6 +34,30 @@
 //! - Dropping the last sender closes, and so does dropping the last receiver: nobody waits for a peer
 //!   that cannot come.
 //! - Go's nil channel to send into has no counterpart; a disabled case of a select serves.
+//!
+//! As in Go, the compiler keeps the two ends apart: a receiver neither sends nor closes, a sender does
+//! not receive, and neither becomes the other.
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! rx.send(1);
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! rx.close();
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! tx.recv();
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! tx.stream();
+//! ```
+//! ```compile_fail,E0308
+//! # use greenroom_core::channel::{self, Receiver, Sender};
+//! # let (tx, rx) = channel::rendezvous::<u8>();
+//! let both: Sender<u8> = rx;
+//! ```
 
 mod chan;
 mod closed;
