@@ -12,10 +12,12 @@ mod exit;
 mod failure;
 mod id;
 pub mod registry;
+pub mod select;
 pub mod task;
 pub mod time;
 pub mod unwind;
 pub mod wait;
+pub mod watch;
 
 #[doc(hidden)]
 pub mod doc_support;

@@ -7,11 +7,12 @@ use std::task::{self, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::party::Party;
+use super::party::{Claim, Party};
 use super::state::{Refused, State, Step};
 use crate::current;
 use crate::error::ContextError;
 use crate::id::Id;
+use crate::select::Attempt;
 use crate::task::WaitKind;
 use crate::wait::Wait;
 
@@ -77,6 +78,20 @@ impl Pending {
             self.rest();
         }
         poll
+    }
+
+    /// Begins as a case of a select.
+    pub(super) fn enter_select(&mut self) {
+        assert!(
+            !self.done,
+            "greenroom: a future of a channel was selected after completion"
+        );
+        self.wait.end();
+    }
+
+    /// Ends as a case of a select.
+    pub(super) fn complete(&mut self) {
+        self.done = true;
     }
 
     /// Ends the wait; another may begin.
@@ -213,7 +228,7 @@ impl<T> Chan<T> {
         let Some(key) = entry.take() else {
             return false;
         };
-        let (value, _party) = self.step(|state, step| state.leave_senders(key, step));
+        let (value, _party) = self.step(|state, _| state.leave_senders(key));
         let accepted = value.is_none();
         if !accepted {
             *slot = value;
@@ -276,7 +291,7 @@ impl<T> Chan<T> {
     ) -> Option<R::Output> {
         let key = entry.take()?;
         let (taken, _party) = self.step(|state, step| {
-            let (handed, party) = state.leave_receivers(key, step);
+            let (handed, party) = state.leave_receivers(key);
             let taken = if handed.is_some() || look {
                 take.take(state, step, handed)
             } else {
@@ -292,6 +307,86 @@ impl<T> Chan<T> {
         if let Some(key) = entry.take() {
             let _party = self.step(|state, step| state.abandon_receiver(key, step));
         }
+    }
+
+    /// Sends what is in the slot if that is possible now, and `unchanged` holds at that moment.
+    pub(super) fn attempt_send(
+        &self,
+        slot: &mut Option<T>,
+        unchanged: &dyn Fn() -> bool,
+    ) -> Attempt<Result<(), Failed>> {
+        let Some(value) = slot.take() else {
+            return Attempt::Ready(Err(Failed::Empty));
+        };
+        let (attempt, value) = self.step(|state, step| {
+            if !state.can_push(None) {
+                return (Attempt::NotReady(self.version()), Some(value));
+            }
+            if !unchanged() {
+                return (Attempt::Changed, Some(value));
+            }
+            match state.push(value, step) {
+                Ok(()) => (Attempt::Ready(Ok(())), None),
+                Err((Refused::Closed, value)) => (Attempt::Ready(Err(Failed::Closed)), Some(value)),
+                // The select that seemed to wait was claimed by another in between.
+                Err((Refused::Full, value)) => (Attempt::NotReady(self.version()), Some(value)),
+            }
+        });
+        *slot = value;
+        attempt
+    }
+
+    /// Receives by `take` if that is possible now, and `unchanged` holds at that moment.
+    pub(super) fn attempt_receive<R: Take<T>>(
+        &self,
+        take: &mut R,
+        unchanged: &dyn Fn() -> bool,
+    ) -> Attempt<Result<R::Output, Failed>> {
+        self.step(|state, step| {
+            if !state.can_pull(None) {
+                return Attempt::NotReady(self.version());
+            }
+            if !unchanged() {
+                return Attempt::Changed;
+            }
+            match take.take(state, step, None) {
+                Some(taken) => Attempt::Ready(Ok(taken)),
+                None if state.is_closed() => Attempt::Ready(Err(Failed::Closed)),
+                None => Attempt::NotReady(self.version()),
+            }
+        })
+    }
+
+    /// Enters a case of a select. Returns whether it could be served now, as seen in the same step.
+    pub(super) fn register_send(
+        &self,
+        slot: &mut Option<T>,
+        entry: &mut Option<usize>,
+        claim: &Arc<Claim>,
+        case: usize,
+    ) -> bool {
+        let Some(value) = slot.take() else {
+            return true;
+        };
+        let party = Party::Select(claim.clone(), case);
+        self.step(|state, step| {
+            *entry = Some(state.wait_to_send(party, value, step));
+            state.can_push(Some(claim))
+        })
+    }
+
+    /// Enters a case of a select. Returns whether it could be served now, as seen in the same step.
+    pub(super) fn register_receive(
+        &self,
+        entry: &mut Option<usize>,
+        claim: &Arc<Claim>,
+        case: usize,
+    ) -> bool {
+        let party = Party::Select(claim.clone(), case);
+        self.step(|state, step| {
+            *entry = Some(state.wait_to_receive(party, step));
+            state.can_pull(Some(claim))
+        })
     }
 
     /// Returns whether an entry still waits, and makes sure that it then wakes who polls now.

@@ -34,10 +34,35 @@
 //! - Dropping the last sender closes, and so does dropping the last receiver: nobody waits for a peer
 //!   that cannot come.
 //! - Go's nil channel to send into has no counterpart; a disabled case of a select serves.
+//!
+//! As in Go, the compiler keeps the two ends apart: a receiver neither sends nor closes, a sender does
+//! not receive, and neither becomes the other.
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! rx.send(1);
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! rx.close();
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! tx.recv();
+//! ```
+//! ```compile_fail,E0599
+//! # let (tx, rx) = greenroom_core::channel::rendezvous::<u8>();
+//! tx.stream();
+//! ```
+//! ```compile_fail,E0308
+//! # use greenroom_core::channel::{self, Receiver, Sender};
+//! # let (tx, rx) = channel::rendezvous::<u8>();
+//! let both: Sender<u8> = rx;
+//! ```
 
 mod chan;
 mod closed;
 mod error;
+mod kernel;
 mod line;
 mod party;
 mod receiver;
@@ -56,6 +81,7 @@ pub use sender::{Sender, WeakSender};
 pub use stream::ReceiverStream;
 
 use chan::Chan;
+pub(crate) use party::Claim;
 
 /// Makes a channel without room: a send completes when a receiver takes its value.
 ///

@@ -7,6 +7,7 @@
 //! 3. An entry with a claimed claim is dead for every case but the claimed one: whoever meets it in a
 //!    queue takes it out of the queue.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
@@ -18,7 +19,7 @@ const WAITING: usize = 1;
 const CLAIMED: usize = 2;
 
 /// The one decision that all entries of a parked select share.
-pub(crate) struct Claim {
+pub struct Claim {
     // Its partner everywhere is another access to itself; what an entry holds is guarded by the lock
     // of its channel.
     state: AtomicUsize,
@@ -82,6 +83,12 @@ impl Claim {
             Err(BUSY) => Taken::Busy,
             Err(_) => Taken::Dead,
         }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim")
     }
 }
 

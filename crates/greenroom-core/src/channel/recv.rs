@@ -129,6 +129,12 @@ pub(super) struct Many<'a, T> {
     limit: usize,
 }
 
+impl<T> Many<'_, T> {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.limit == 0
+    }
+}
+
 impl<T> Take<T> for Many<'_, T> {
     type Output = usize;
 

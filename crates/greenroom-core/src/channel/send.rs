@@ -50,7 +50,7 @@ impl<'a, T> Send<'a, T> {
     }
 
     /// Puts the value that came back into the error.
-    pub(super) fn fail(&mut self, failed: Failed) -> SendError<T> {
+    pub(super) fn give_up(&mut self, failed: Failed) -> SendError<T> {
         let Some(value) = self.value.take() else {
             unreachable!("a send that failed has its value back");
         };
@@ -88,7 +88,7 @@ impl<T> Future for Send<'_, T> {
         let this = self.get_mut();
         let (chan, value) = (this.chan, &mut this.value);
         let poll = this.pending.guard(|p| chan.poll_send(value, p, cx));
-        poll.map_err(|failed| this.fail(failed))
+        poll.map_err(|failed| this.give_up(failed))
     }
 }
 

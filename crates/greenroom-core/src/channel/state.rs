@@ -15,7 +15,8 @@
 //! 6. A rendezvous channel has no room, ever: what was given back there is not stored by a send, is
 //!    not counted, and leaves before any waiting sender is served.
 //! 7. After a close nothing moves in: a waiting sender keeps its value in its entry, and takes it back.
-//! 8. A step that changes anything moves the version on before the lock is released.
+//! 8. A step that may make an operation possible moves the version on before the lock is released: it
+//!    stores or takes a value, enters a waiting party, or closes. To leave a queue enables nobody.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -156,22 +157,19 @@ impl<T> State<T> {
     }
 
     /// Takes a sender's entry out, with its value unless that was accepted.
-    pub(super) fn leave_senders(&mut self, key: usize, step: &mut Step) -> (Option<T>, Party) {
-        step.changed = true;
+    pub(super) fn leave_senders(&mut self, key: usize) -> (Option<T>, Party) {
         let waiter = self.senders.remove(key);
         (waiter.value, waiter.party)
     }
 
     /// Takes a receiver's entry out, with the value that was handed to it.
-    pub(super) fn leave_receivers(&mut self, key: usize, step: &mut Step) -> (Option<T>, Party) {
-        step.changed = true;
+    pub(super) fn leave_receivers(&mut self, key: usize) -> (Option<T>, Party) {
         let waiter = self.receivers.remove(key);
         (waiter.value.map(|(_, value)| value), waiter.party)
     }
 
     /// Takes a receiver's entry out and passes its value on.
     pub(super) fn abandon_receiver(&mut self, key: usize, step: &mut Step) -> Party {
-        step.changed = true;
         let waiter = self.receivers.remove(key);
         if let Some((number, value)) = waiter.value {
             self.give_back(number, value, step);

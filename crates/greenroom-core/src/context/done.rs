@@ -25,6 +25,11 @@ impl Done {
             registration: None,
         }
     }
+
+    /// Returns whether its context has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.context.ended_quietly().is_some()
+    }
 }
 
 impl Future for Done {
