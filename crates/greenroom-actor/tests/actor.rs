@@ -29,16 +29,12 @@ fn quiet() {
 
 struct Counter {
     count: u64,
-    built: Arc<AtomicUsize>,
 }
 
 impl Counter {
     fn new(built: &Arc<AtomicUsize>) -> Self {
         built.fetch_add(1, SeqCst);
-        Self {
-            count: 0,
-            built: built.clone(),
-        }
+        Self { count: 0 }
     }
 }
 
@@ -260,7 +256,7 @@ fn a_deadline_tells_the_mailbox_from_the_handler() {
             // The handler went with its message's context.
             assert_eq!(counter.ask(Add(1)).await?, 1);
             let busy = counter.clone();
-            let busy = scope.go(async move { Ok(busy.ask(Slow(10.secs())).await??) });
+            let busy = scope.go(async move { busy.ask(Slow(10.secs())).await? });
             sleep(1.millis()).await?;
             let asked = root
                 .with_timeout(50.millis())
@@ -316,7 +312,7 @@ fn a_full_mailbox_waits_or_fails_by_policy() {
                 .overflow(Overflow::Fail)
                 .await?;
             let busy = fails.clone();
-            let busy = scope.go(async move { Ok(busy.ask(Slow(1.secs())).await??) });
+            let busy = scope.go(async move { busy.ask(Slow(1.secs())).await? });
             sleep(1.millis()).await?;
             fails.tell(Add(1)).await?;
             assert!(matches!(

@@ -6,14 +6,16 @@
 pub use greenroom_actor::*;
 pub use greenroom_core::{
     Context, Driver, ExitReason, Failure, Id, Name, Panic, Result, channel, context, current,
-    driver, error, registry, task, time,
+    driver, error, registry, select, task, time, watch,
 };
 pub use greenroom_patterns as patterns;
 
 /// What most programs need, for `use greenroom::prelude::*`.
 pub mod prelude {
-    pub use greenroom_actor::{JoinHandle, Placement, Runtime, Scope, blocking};
-    pub use greenroom_core::channel;
+    pub use greenroom_actor::{
+        Actor, ActorContext, Address, AskError, Handler, HandlerLater, JoinHandle, Kept, Placement,
+        Recipient, ReplyTo, Restart, Runtime, Scope, SpawnError, blocking,
+    };
     pub use greenroom_core::time::{Durations, after, sleep};
-    pub use greenroom_core::{Context, ExitReason, Failure, Result};
+    pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
 }
