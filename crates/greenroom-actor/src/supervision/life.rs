@@ -60,8 +60,21 @@ enum End {
 }
 
 impl<A: Actor> Life<A> {
-    /// Lives to the end.
-    pub(super) async fn live(mut self) {
+    /// Lives to the end, woken by the end of the actor's own context.
+    pub(super) async fn live(self) {
+        let context = self.station.context.clone();
+        let mut life = pin!(self.live_unwatched());
+        let mut registration = None;
+        std::future::poll_fn(|cx| {
+            // Whoever waits inside looks for the end itself.
+            let _ended = Registration::update(&mut registration, &context, cx.waker());
+            let _watch = current::enter_watch(cx.waker());
+            life.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    async fn live_unwatched(mut self) {
         let told = self.tell_when_dropped();
         let mut restarted: Vec<Instant> = Vec::new();
         let mut next_timer = 0;
@@ -253,10 +266,10 @@ impl<A: Actor> Life<A> {
     /// Waits for what comes next: signals before messages, streams and mailbox in turn.
     async fn next(&self, cx: &mut ActorContext<A>) -> Next<A> {
         let station = &self.station;
-        let mut ended = None;
         let mut message = pin!(self.mailbox.recv());
         std::future::poll_fn(|task| {
-            if let Err(error) = Registration::update(&mut ended, &station.context, task.waker()) {
+            // The whole life watches this context, see `live`.
+            if let Some(error) = station.context.err() {
                 return Poll::Ready(Next::Ended(error));
             }
             if let Poll::Ready(signal) = station.control.poll(task) {
@@ -332,23 +345,35 @@ impl<A: Actor> Life<A> {
     ) -> Handled {
         let station = &self.station;
         let mut handler = Some(handler);
-        let (mut actor_ended, mut message_ended) = (None, None);
-        let mut patience = None;
+        let (mut message_ended, mut patience) = (None, None);
+        let mut is_first = true;
         let outcome = std::future::poll_fn(|cx| {
             let Some(running) = &mut handler else {
                 return Poll::Pending;
             };
-            let waker = cx.waker().clone();
-            let actor_end = Registration::update(&mut actor_ended, &station.context, &waker).err();
-            let message_end = Registration::update(&mut message_ended, context, &waker).err();
+            let actor_end = station.context.err();
+            // Most handlers return at once: only one that waits is worth a registration.
+            let message_end = if is_first {
+                None
+            } else {
+                Registration::update(&mut message_ended, context, cx.waker()).err()
+            };
             let polled = {
                 let _entered = current::enter_context(context.clone());
+                let _watch = (!is_first).then(|| current::enter_watch(cx.waker()));
                 unwind::catch(|| running.as_mut().poll(cx))
             };
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
                 Ok(Poll::Ready(())) => return Poll::Ready(Handled::Done),
                 Ok(Poll::Pending) => {}
+            }
+            if std::mem::take(&mut is_first)
+                && Registration::update(&mut message_ended, context, cx.waker()).is_err()
+            {
+                // It ended during the poll: once more, so that a wait in the handler can say so.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let is_shielded = station.info.is_shielded();
             if let Some(error) = actor_end.filter(|_| !is_shielded) {

@@ -266,6 +266,7 @@ impl Context {
                 // Registered first: an end between the poll and the registration would be missed.
                 let ended = Registration::update(&mut registration, &context, cx.waker()).err();
                 let _entered = current::enter_context(context.clone());
+                let _watch = current::enter_watch(cx.waker());
                 match (future.as_mut().poll(cx), ended) {
                     (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
                     (Poll::Pending, Some(error)) => Poll::Ready(Err(error)),
