@@ -371,7 +371,7 @@ fn sel_23_no_default_while_one_of_two_channels_is_always_ready() {
             })
         });
         while !begun.load(Ordering::SeqCst) {
-            std::hint::spin_loop();
+            thread::yield_now();
         }
         assert_eq!(t2.try_send(()), Ok(()));
         let _ = c1.try_recv();
