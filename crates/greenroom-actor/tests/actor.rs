@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use greenroom_actor::{
-    Actor, ActorContext, AskError, Handler, HandlerLater, Overflow, ReplyTo, Restart, Runtime,
-    SingleThread, SpawnError, TellError, TryTellError,
+    Actor, ActorContext, AskError, Handler, HandlerLater, LookupError, Overflow, ReplyTo, Restart,
+    Runtime, SingleThread, SpawnError, TellError, TryTellError,
 };
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, ExitReason, Failure, Panic, Result};
@@ -419,6 +419,52 @@ fn names_are_unique_checked_and_freed() {
             Ok(())
         });
     }
+}
+
+#[test]
+fn an_actor_is_found_by_name_group_and_id_while_it_lives() {
+    struct Other;
+    impl Actor for Other {}
+    let runtime = paused(0);
+    let handle: Runtime = (*runtime).clone();
+    runtime
+        .block_on(|scope| async move {
+            let built = Arc::new(AtomicUsize::new(0));
+            let make = |built: &Arc<AtomicUsize>| {
+                let built = built.clone();
+                move || Counter::new(&built)
+            };
+            let a = scope.spawn(make(&built)).name("a").group("both").await?;
+            let b = scope.spawn(make(&built)).group("both").await?;
+            let _other = scope.spawn(|| Other).name("other").group("both").await?;
+            assert_eq!(handle.whereis::<Counter>("a")?, a);
+            assert!(matches!(
+                handle.whereis::<Counter>("b"),
+                Err(LookupError::NotFound(_))
+            ));
+            assert!(matches!(
+                handle.whereis::<Counter>("x/y"),
+                Err(LookupError::Name(_))
+            ));
+            assert!(matches!(
+                handle.whereis::<Counter>("other"),
+                Err(LookupError::OtherType { found, .. }) if found.ends_with("Other")
+            ));
+            assert_eq!(handle.group::<Counter>("both")?, [a.clone(), b.clone()]);
+            assert!(handle.registry().actor(b.id()).is_some());
+            let snapshot = handle.snapshot(1.secs()).await;
+            assert_eq!(snapshot.actors.len(), 3);
+            assert!(snapshot.unanswered.is_empty());
+            let weak = a.downgrade();
+            drop(a);
+            weak.closed().await?;
+            assert!(matches!(
+                handle.whereis::<Counter>("a"),
+                Err(LookupError::NotFound(_))
+            ));
+            Ok(())
+        })
+        .expect("no error");
 }
 
 #[test]

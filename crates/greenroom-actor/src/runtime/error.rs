@@ -2,6 +2,8 @@
 
 use std::io;
 
+use greenroom_core::error::NameError;
+
 /// Why a runtime could not be started or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,4 +26,24 @@ pub enum RuntimeError {
         "a single-threaded runtime runs on its own thread: call `block_on` of the `SingleThread`"
     )]
     NeedsItsThread,
+}
+
+/// Why a look-up gave no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// The text is not a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// No living actor has the name.
+    #[error("no actor has the name {0:?}")]
+    NotFound(String),
+    /// The actor of that name has another type.
+    #[error("the actor {name:?} is a {found}")]
+    OtherType {
+        /// The name that was looked up.
+        name: String,
+        /// The type of the actor that has it.
+        found: &'static str,
+    },
 }
