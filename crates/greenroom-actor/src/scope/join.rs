@@ -121,7 +121,6 @@ impl<T: Send + 'static> JoinCell<T> {
 ///
 /// # Cancel safety
 /// Cancel safe: a dropped wait takes nothing, and the handle can be awaited again.
-#[must_use = "the scope waits for the task either way; use `let _ =` or `.detach()` to say that its value is not wanted"]
 pub struct JoinHandle<T> {
     cell: Arc<JoinCell<T>>,
     id: Option<Id>,
