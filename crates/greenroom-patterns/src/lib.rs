@@ -5,10 +5,12 @@
 //! smaller than the number of tasks that must run together holds one back for ever, as Go's
 //! `errgroup.SetLimit` does.
 
+pub mod fan;
 mod flow;
 pub mod generate;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
+    pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
 }
