@@ -339,3 +339,21 @@ proptest! {
         prop_assert!(ledger.made() <= wanted + 1);
     }
 }
+
+#[test]
+fn a_close_that_comes_with_a_cancel_does_not_look_complete() {
+    check(|scope| async move {
+        let silent = generate_with::<u8, _, _>(&scope, |_out| std::future::pending());
+        let other = scope.clone();
+        scope
+            .go(async move {
+                sleep(1.millis()).await?;
+                other.cancel("enough");
+                Ok(())
+            })
+            .detach();
+        let cut = silent.collect().await;
+        assert!(matches!(cut, Err(RecvError::Cancelled(_))), "{cut:?}");
+        Ok(())
+    });
+}

@@ -10,6 +10,7 @@ use common::{
 };
 use greenroom_actor::{CollectedErrors, OnError, Placement, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError};
+use greenroom_core::task::{TaskKind, WaitKind};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, Failure, Panic, Result};
 use greenroom_patterns::pipeline::{DeadLetter, PipelineError, Stage};
@@ -659,5 +660,130 @@ fn the_same_seed_gives_the_same_order() {
             seen.expect("nothing fails").0.numbers
         };
         assert_eq!(run(), run());
+    }
+}
+
+#[test]
+fn a_task_of_a_stage_that_is_cancelled_by_its_id_does_not_leave_a_stream_that_looks_complete() {
+    for kind in stages() {
+        for seed in SEEDS {
+            let mut cuts = 0;
+            for victim in 0.. {
+                let runtime = paused(seed);
+                let registry = runtime.registry().clone();
+                let kind = kind.clone();
+                let ran = runtime.block_on(move |scope| async move {
+                    let results = generate(&scope, 0..20_u64);
+                    let results = merge(&scope, vec![results]);
+                    let results = results.pipe(&scope, kind, |x| async move {
+                        sleep(3.millis()).await?;
+                        Ok(x)
+                    });
+                    idle().await?;
+                    let tasks = registry.snapshot(scope.context(), 1.secs()).await.tasks;
+                    let mut tasks = tasks.into_iter().filter(|task| task.kind == TaskKind::Task);
+                    let Some(task) = tasks.nth(victim) else {
+                        return Ok(false);
+                    };
+                    assert!(task.spawned_at.contains("pipeline.rs"), "{task:?}");
+                    assert!(registry.cancel(&task.id, "not wanted".into()).await);
+                    if let Ok(mut all) = results.collect().await {
+                        all.sort_unstable();
+                        assert_eq!(all, (0..20).collect::<Vec<_>>(), "{task:?}");
+                    }
+                    Ok(true)
+                });
+                match ran {
+                    Ok(false) => break,
+                    Ok(true) => {}
+                    Err(_) => cuts += 1,
+                }
+            }
+            // Each task counts but the three that keep an output open.
+            assert!(cuts >= 3, "{cuts}");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_stage_is_said_to_wait_for_its_input() {
+    for seed in SEEDS {
+        let runtime = paused(seed);
+        let registry = runtime.registry().clone();
+        let ran = runtime.block_on(move |scope| async move {
+            let (_silent, rx) = channel::rendezvous::<u8>();
+            let input = rx.id().cloned();
+            let output = rx.pipe(&scope, stage("waits"), |x| async move { Ok(x) });
+            idle().await?;
+            let tasks = registry.snapshot(scope.context(), 1.secs()).await.tasks;
+            let mut waits = tasks.iter().filter_map(|task| task.waiting.as_ref());
+            assert!(
+                waits.any(|waiting| waiting.kind == WaitKind::Receive && waiting.on == input),
+                "{tasks:?}"
+            );
+            Ok(drop(output))
+        });
+        ran.expect("nothing fails");
+    }
+}
+
+#[test]
+fn a_stage_that_skips_all_it_has_ends_when_the_consumer_has_left() {
+    for kind in stages() {
+        check(move |scope| {
+            let kind = kind.clone();
+            async move {
+                let (tx, rx) = channel::unbounded();
+                assert!((0..1000).all(|n| tx.try_send(n).is_ok()));
+                let tried = Arc::new(AtomicUsize::new(0));
+                let counter = tried.clone();
+                let skipping = kind.skip_errors(|_| ());
+                drop(rx.pipe(&scope, skipping, move |_: i32| {
+                    counter.fetch_add(1, SeqCst);
+                    async { boom::<u8>() }
+                }));
+                idle().await?;
+                assert_eq!(scope.len(), 0);
+                let tried = tried.load(SeqCst);
+                assert!(tried <= 6, "{tried}");
+                Ok(())
+            }
+        });
+    }
+}
+
+#[derive(Debug)]
+struct SlowToDrop;
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn on_arbiters_an_output_closes_only_when_the_scope_knows_of_the_failure() {
+    let runtime = arbiters(2);
+    for kind in [
+        stage("one"),
+        stage("three").workers(3).unordered(),
+        stage("three").workers(3),
+    ] {
+        let ran = runtime.block_on(move |scope| async move {
+            // Dropped with the failed worker's input: between the end of its work and the report of it.
+            let (tx, rx) = channel::bounded(9);
+            let results = rx.pipe(&scope, kind, |_: SlowToDrop| async { boom::<u8>() });
+            let there = scope.on(Placement::Arbiter(1));
+            let all = there.go(async move { Ok(results.collect().await?) });
+            for _ in 0..5 {
+                assert!(tx.try_send(SlowToDrop).is_ok());
+            }
+            if let Ok(all) = all.await {
+                panic!("looks complete: {all:?}");
+            }
+            Ok(())
+        });
+        let failure = ran.expect_err("the work fails");
+        assert!(failure.downcast_ref::<Boom>().is_some(), "{failure:?}");
     }
 }
