@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{
-    Boom, End, Ledger, SEEDS, Seen, arbiters, boom, check, check_err, ends, idle, paused,
+    Boom, End, Ledger, Panics, SEEDS, Seen, arbiters, boom, check, check_err, ends, idle, paused,
 };
 use greenroom_actor::Scope;
 use greenroom_core::channel::{RecvError, SendError};
@@ -242,8 +242,9 @@ fn a_stream_is_paced_by_its_consumer() {
 fn on_arbiters_a_failed_generator_never_looks_complete() {
     let runtime = arbiters(2);
     for round in 0..300 {
+        let panics = Panics::default();
         let error = runtime
-            .block_on(move |scope| async move {
+            .block_on(panics.watch(move |scope| async move {
                 let cut = generate_with(&scope, move |out| async move {
                     for n in 0..round % 4 {
                         out.send(n).await?;
@@ -256,8 +257,9 @@ fn on_arbiters_a_failed_generator_never_looks_complete() {
                     panic!("looks complete: {all:?}");
                 }
                 Ok(())
-            })
+            }))
             .expect_err("the generator fails");
+        panics.check();
         assert!(error.downcast_ref::<Boom>().is_some(), "{error:?}");
     }
 }

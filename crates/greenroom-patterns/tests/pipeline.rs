@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{
-    Boom, End, Ledger, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle, paused,
+    Boom, End, Ledger, Panics, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle,
+    paused,
 };
 use greenroom_actor::{CollectedErrors, OnError, Placement, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError};
@@ -453,7 +454,8 @@ fn on_arbiters_results_keep_their_order_and_a_cut_stream_never_looks_complete() 
     let runtime = arbiters(3);
     for round in 0..150_usize {
         let fails = round % 3 == 0;
-        let ran = runtime.block_on(move |scope| async move {
+        let panics = Panics::default();
+        let ran = runtime.block_on(panics.watch(move |scope| async move {
             let kind = stage("work").workers(1 + round % 4).buffer(round % 5);
             let results = generate(&scope, 0..60)
                 .pipe(&scope, kind, move |x| async move {
@@ -470,7 +472,8 @@ fn on_arbiters_results_keep_their_order_and_a_cut_stream_never_looks_complete() 
                 assert_eq!(all, (0..60).collect::<Vec<_>>());
             }
             Ok(())
-        });
+        }));
+        panics.check();
         assert_eq!(ran.is_err(), fails, "{ran:?}");
     }
 }
@@ -672,7 +675,8 @@ fn a_task_of_a_stage_that_is_cancelled_by_its_id_does_not_leave_a_stream_that_lo
                 let runtime = paused(seed);
                 let registry = runtime.registry().clone();
                 let kind = kind.clone();
-                let ran = runtime.block_on(move |scope| async move {
+                let panics = Panics::default();
+                let ran = runtime.block_on(panics.watch(move |scope| async move {
                     let results = generate(&scope, 0..20_u64);
                     let results = merge(&scope, vec![results]);
                     let results = results.pipe(&scope, kind, |x| async move {
@@ -692,7 +696,8 @@ fn a_task_of_a_stage_that_is_cancelled_by_its_id_does_not_leave_a_stream_that_lo
                         assert_eq!(all, (0..20).collect::<Vec<_>>(), "{task:?}");
                     }
                     Ok(true)
-                });
+                }));
+                panics.check();
                 match ran {
                     Ok(false) => break,
                     Ok(true) => {}
@@ -769,10 +774,15 @@ fn on_arbiters_an_output_closes_only_when_the_scope_knows_of_the_failure() {
         stage("three").workers(3).unordered(),
         stage("three").workers(3),
     ] {
-        let ran = runtime.block_on(move |scope| async move {
+        let panics = Panics::default();
+        let ran = runtime.block_on(panics.watch(move |scope| async move {
             // Dropped with the failed worker's input: between the end of its work and the report of it.
             let (tx, rx) = channel::bounded(9);
-            let results = rx.pipe(&scope, kind, |_: SlowToDrop| async { boom::<u8>() });
+            let results = rx.pipe(&scope, kind, |value: SlowToDrop| async {
+                std::mem::forget(value);
+                sleep(5.millis()).await?;
+                boom::<u8>()
+            });
             let there = scope.on(Placement::Arbiter(1));
             let all = there.go(async move { Ok(results.collect().await?) });
             for _ in 0..5 {
@@ -782,7 +792,8 @@ fn on_arbiters_an_output_closes_only_when_the_scope_knows_of_the_failure() {
                 panic!("looks complete: {all:?}");
             }
             Ok(())
-        });
+        }));
+        panics.check();
         let failure = ran.expect_err("the work fails");
         assert!(failure.downcast_ref::<Boom>().is_some(), "{failure:?}");
     }

@@ -16,4 +16,5 @@ pub mod prelude {
     pub use greenroom_core::channel;
     pub use greenroom_core::time::{Durations, after, sleep};
     pub use greenroom_core::{Context, ExitReason, Failure, Result};
+    pub use greenroom_patterns::prelude::{Pipeline, fan_out, generate, merge, stage};
 }
