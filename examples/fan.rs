@@ -8,7 +8,12 @@ fn main() -> Result<()> {
         let numbers = generate(&scope, 1..=10);
         let outputs = fan_out(&scope, numbers, 3, process)?;
         let results = merge(&scope, outputs);
-        results.for_each(async |n| Ok(println!("{n}"))).await
+        results
+            .for_each(async |n| {
+                println!("{n}");
+                Ok(())
+            })
+            .await
     })
 }
 

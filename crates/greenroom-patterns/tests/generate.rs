@@ -67,7 +67,8 @@ fn gen_03_one_element_is_begun_before_any_receive_and_two_after_one() {
         naturals.recv().await?;
         idle().await?;
         assert_eq!(begun.load(SeqCst), 2);
-        Ok(drop(naturals))
+        drop(naturals);
+        Ok(())
     });
 }
 
@@ -234,7 +235,8 @@ fn a_stream_is_paced_by_its_consumer() {
         assert_eq!((rx.recv().await?, rx.recv().await?), (0, 1));
         sleep(1.secs()).await?;
         assert_eq!(begun.load(SeqCst), 3);
-        Ok(drop(rx))
+        drop(rx);
+        Ok(())
     });
 }
 

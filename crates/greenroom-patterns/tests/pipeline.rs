@@ -191,7 +191,8 @@ fn a_stage_holds_no_more_than_it_says() {
                 idle().await?;
                 // One more is begun by the generator.
                 assert_eq!(ledger.live(), bound + 1, "{name}");
-                Ok(drop(full))
+                drop(full);
+                Ok(())
             }
         });
     }
@@ -215,7 +216,8 @@ fn an_early_result_waits_for_a_slow_one_in_a_bounded_window() {
         idle().await?;
         assert_eq!(begun.load(SeqCst), 5);
         assert_eq!(results.recv().await?, 0);
-        Ok(drop(results))
+        drop(results);
+        Ok(())
     });
 }
 
@@ -309,7 +311,12 @@ fn in_a_scope_that_collects_errors_the_stage_ends_and_nothing_hangs() {
                     let results = generate(&scope, 0..9).pipe(&scope, kind, |x| async move {
                         if x % 3 == 2 { boom() } else { Ok(x) }
                     });
-                    results.for_each(async |x| Ok(assert!(x % 3 != 2))).await
+                    results
+                        .for_each(async |x| {
+                            assert!(x % 3 != 2);
+                            Ok(())
+                        })
+                        .await
                 }
             },
             |failure| assert!(failure.downcast_ref::<CollectedErrors>().is_some()),
@@ -425,7 +432,10 @@ fn the_ends_run_in_tasks_too() {
         let c = generate(&scope, 1..=3);
         let sum = scope.go(async move { Ok(a.fold(0, |sum, x| sum + x).await?) });
         let all = scope.go(async move { Ok(b.collect().await?) });
-        let each = scope.go(c.for_each(|x| async move { Ok(assert!(x > 0)) }));
+        let each = scope.go(c.for_each(|x| async move {
+            assert!(x > 0);
+            Ok(())
+        }));
         assert_eq!((sum.await?, all.await?), (6, vec![1, 2, 3]));
         each.await?;
         Ok(())
@@ -445,7 +455,8 @@ fn a_deadline_of_the_consumer_cuts_its_end_only() {
         let cut = context.run(slow.clone().collect()).await?;
         assert!(matches!(cut, Err(RecvError::Deadline)));
         assert_eq!(slow.recv().await?, 2);
-        Ok(drop(slow))
+        drop(slow);
+        Ok(())
     });
 }
 
@@ -733,7 +744,8 @@ fn a_waiting_stage_is_said_to_wait_for_its_input() {
                 waits.any(|waiting| waiting.kind == WaitKind::Receive && waiting.on == input),
                 "{tasks:?}"
             );
-            Ok(drop(output))
+            drop(output);
+            Ok(())
         });
         ran.expect("nothing fails");
     }
