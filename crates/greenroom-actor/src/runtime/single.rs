@@ -46,7 +46,7 @@ impl SingleThread {
     ) -> Result<Self, RuntimeError> {
         let thread = OneThread::start(paused, seed).map_err(RuntimeError::Start)?;
         if let Some(make) = driver {
-            thread.hub.set_front(make(thread.hub.clone()));
+            thread.hub.set_front(make);
         }
         let ended = Latch::new([]);
         let hub = thread.hub.clone();
