@@ -7,11 +7,15 @@ use std::path::Path;
 use greenroom::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::line::Hash;
-use crate::progress::Progress;
+use super::line::Hash;
+use super::progress::Progress;
 
 /// How much is read at a time; between two reads the context is asked.
 const CHUNK: usize = 256 * 1024;
+
+/// The kernel copies into a buffer that begins with a page up to four times as fast as into one that
+/// begins 16 bytes later, as a large allocation does.
+const PAGE: usize = 4096;
 
 /// Why a file was not hashed.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(crate) struct Hasher {
 impl Hasher {
     pub(crate) fn new(progress: Progress) -> Self {
         Self {
-            buffer: vec![0; CHUNK],
+            buffer: vec![0; CHUNK + PAGE],
             sha: Sha256::new(),
             progress,
         }
@@ -46,14 +50,16 @@ impl Hasher {
         context: &Context,
     ) -> Result<Hash, HashError> {
         self.sha.reset();
+        let start = self.buffer.as_ptr().align_offset(PAGE).min(PAGE);
+        let buffer = &mut self.buffer[start..start + CHUNK];
         loop {
             if let Some(ended) = context.err() {
                 return Err(HashError::Ended(ended.into()));
             }
-            match source.read(&mut self.buffer) {
+            match source.read(buffer) {
                 Ok(0) => return Ok(self.sha.finalize_reset().into()),
                 Ok(read) => {
-                    self.sha.update(&self.buffer[..read]);
+                    self.sha.update(&buffer[..read]);
                     self.progress.add_bytes(read);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -1,11 +1,13 @@
 //! The walker: finds the files, and feeds their names into the pipeline.
 
+use std::io;
+
 use greenroom::channel::{SendError, Sender};
 use greenroom::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::queue::{BATCH, Batch, Outcome};
-use crate::unreadable::Unreadable;
+use super::queue::{BATCH, Batch, Outcome};
+use super::unreadable::Unreadable;
 
 /// How many batches are found ahead before the walk waits for room.
 const AHEAD: usize = 16;
@@ -86,7 +88,10 @@ impl Walker {
 
     fn failed(&mut self, error: walkdir::Error) {
         let path = error.path().map(Into::into).unwrap_or_default();
-        let unreadable = Unreadable::new(path, error.into());
+        let error = error
+            .into_io_error()
+            .unwrap_or_else(|| io::ErrorKind::Other.into());
+        let unreadable = Unreadable::new(path, error);
         self.unreadable.push(Outcome::Unreadable(unreadable));
     }
 
