@@ -3,10 +3,10 @@
 use greenroom::channel::{Receiver, RecvError};
 use greenroom::prelude::*;
 
-use crate::digests::Digests;
-use crate::output;
-use crate::progress::Progress;
-use crate::queue::Outcome;
+use super::digests::Digests;
+use super::output;
+use super::progress::Progress;
+use super::queue::Outcome;
 
 /// What was collected.
 pub(crate) struct Collected {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::line::Hash;
+use super::line::Hash;
 
 /// Hashes with the paths they belong to: one buffer for all paths, one record of 48 bytes for each.
 #[derive(Debug, Default)]

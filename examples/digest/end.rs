@@ -8,10 +8,10 @@ use std::time::Duration;
 use greenroom::Failure;
 use greenroom::error::ContextError;
 
-use crate::interrupt::{self, Interrupted};
-use crate::output::{OutputError, complain, complaint};
-use crate::pipeline::Summary;
-use crate::unreadable::{Unreadable, reason};
+use super::interrupt::{self, Interrupted};
+use super::output::{OutputError, complain, complaint};
+use super::pipeline::Summary;
+use super::unreadable::{Unreadable, reason};
 
 /// How the program ends.
 #[derive(Debug)]

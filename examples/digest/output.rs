@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use greenroom::prelude::*;
 
-use crate::descriptor;
-use crate::digests::Digests;
-use crate::line;
+use super::descriptor;
+use super::digests::Digests;
+use super::line;
 
 /// A pipe that is ready takes this much at once (POSIX's `PIPE_BUF` on Linux). So no write blocks, and
 /// the context can be asked while a reader makes the writer wait.

@@ -3,12 +3,12 @@
 use greenroom::channel;
 use greenroom::prelude::*;
 
-use crate::collect::{Collected, collect};
-use crate::hash::Hasher;
-use crate::output;
-use crate::progress::Progress;
-use crate::walk::Walker;
-use crate::work::Worker;
+use super::collect::{Collected, collect};
+use super::hash::Hasher;
+use super::output;
+use super::progress::Progress;
+use super::walk::Walker;
+use super::work::Worker;
 
 /// How many large files may wait for a free worker. One more is hashed by whoever found it.
 const LARGE_FILES: usize = 1024;

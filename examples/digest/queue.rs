@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::line::Hash;
-use crate::unreadable::Unreadable;
+use super::line::Hash;
+use super::unreadable::Unreadable;
 
 /// Names that travel together: a wake-up costs as much as a small file does.
 pub(crate) type Batch = Vec<PathBuf>;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::line;
+use super::line;
 
 /// What could not be read, and why.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use std::task::Poll;
 use greenroom::channel::{Receiver, RecvError, Sender};
 use greenroom::prelude::*;
 
-use crate::hash::{self, HashError, Hasher};
-use crate::queue::{Batch, LARGE, Outcome};
-use crate::unreadable::Unreadable;
-use crate::walk::unless_closed;
+use super::hash::{self, HashError, Hasher};
+use super::queue::{Batch, LARGE, Outcome};
+use super::unreadable::Unreadable;
+use super::walk::unless_closed;
 
 /// How many outcomes a worker keeps while the collector is behind, before it waits.
 const KEPT: usize = 256;
