@@ -1,7 +1,5 @@
 //! How the program ends: the message, and the exit status.
 
-use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +17,7 @@ pub(crate) enum End {
     /// The hashes were printed.
     Done(Summary),
     /// The directory cannot be entered.
-    NoDirectory(PathBuf, io::Error),
+    NoDirectory(Unreadable),
     /// The user pressed Ctrl-C.
     Interrupted,
     /// The time was up.
@@ -52,14 +50,7 @@ impl End {
     fn message(&self) -> Option<Vec<u8>> {
         match self {
             Self::Done(_) => None,
-            Self::NoDirectory(dir, error) => Some(
-                [
-                    dir.as_os_str().as_encoded_bytes(),
-                    b": ",
-                    reason(error).as_bytes(),
-                ]
-                .concat(),
-            ),
+            Self::NoDirectory(error) => Some(error.message()),
             Self::Interrupted => Some(Interrupted.to_string().into_bytes()),
             Self::TimedOut(Some(timeout)) => Some(format!("timed out after {timeout:?}").into()),
             Self::TimedOut(None) => Some(b"timed out".into()),
@@ -81,7 +72,7 @@ impl End {
     fn status(&self) -> u8 {
         match self {
             Self::Done(summary) => u8::from(summary.unreadable > 0),
-            Self::NoDirectory(..) => 2,
+            Self::NoDirectory(_) => 2,
             Self::Interrupted => interrupt::STATUS,
             Self::TimedOut(_) => 124,
             // What the shell shows of a program that a closed pipe ended.
@@ -103,6 +94,7 @@ impl From<Failure> for End {
 mod tests {
     use super::*;
     use greenroom::error::Cause;
+    use std::io;
 
     fn check(end: &End, message: Option<&str>, status: u8) {
         let text = end
@@ -117,7 +109,7 @@ mod tests {
         check(&End::Done(Summary { unreadable: 0 }), None, 0);
         check(&End::Done(Summary { unreadable: 2 }), None, 1);
         check(
-            &End::NoDirectory("gone".into(), denied()),
+            &End::NoDirectory(Unreadable::new("gone".into(), denied())),
             Some("gone: Permission denied"),
             2,
         );

@@ -34,12 +34,13 @@ use args::Args;
 use end::End;
 use pipeline::Plan;
 use progress::Progress;
+use unreadable::Unreadable;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     // The names are those that `find .` gives inside the directory, and as short as they can be.
     if let Err(error) = std::env::set_current_dir(&args.dir) {
-        return End::NoDirectory(args.dir, error).report();
+        return End::NoDirectory(Unreadable::new(args.dir, error)).report();
     }
     let progress = Progress::on_terminal();
     let end = match run(&args, &progress) {

@@ -1,7 +1,5 @@
 //! A line on the terminal that tells how far the work is.
 
-use std::time::Duration;
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Shows progress on standard error if that is a terminal, else does nothing. Cloning shares it.
@@ -39,9 +37,7 @@ impl Progress {
 
     /// Tells how many files are done.
     pub(crate) fn set_files(&self, files: usize) {
-        if let Some(bar) = &self.bar
-            && bar.elapsed() > Duration::from_millis(100)
-        {
+        if let Some(bar) = &self.bar {
             bar.set_message(format!("{files} files"));
         }
     }

@@ -1,5 +1,6 @@
-//! Runs the example `digest` on planted trees, beside the commands that it stands for.
-#![cfg(unix)]
+//! Runs the example `digest` on planted trees, beside the commands that it stands for. Expects the
+//! escapes of coreutils 9.
+#![cfg(target_os = "linux")]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
