@@ -135,9 +135,17 @@ fn finish(mut child: Child, patience: Duration) -> Output {
             child.wait().expect("it can be waited for");
             panic!("it did not end within {patience:?}");
         }
-        thread::sleep(Duration::from_millis(5));
+        nap(5);
     }
     child.wait_with_output().expect("its output can be read")
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another process is waited for, which runs on the machine's time"
+)]
+fn nap(millis: u64) {
+    thread::sleep(Duration::from_millis(millis));
 }
 
 /// Waits until a process has read from a file whose name begins like this.
@@ -162,7 +170,7 @@ fn wait_until_reading(child: &mut Child, name: &str) {
             child.kill().expect("it can be killed");
             panic!("{name} is never read");
         }
-        thread::sleep(Duration::from_millis(5));
+        nap(5);
     }
 }
 
@@ -479,7 +487,7 @@ fn ctrl_c_while_nobody_reads_the_output() {
     let mut first = [0; 1];
     let mut stdout = child.stdout.take().expect("it is piped");
     stdout.read_exact(&mut first).expect("there is output");
-    thread::sleep(Duration::from_millis(100));
+    nap(100);
     assert!(child.try_wait().expect("it can be waited for").is_none());
     interrupt(&child);
     let output = finish(child, PATIENCE);

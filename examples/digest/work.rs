@@ -1,9 +1,6 @@
 //! The workers: each takes names from the queue and hashes the files.
 
-use std::future::{Future, poll_fn};
-use std::path::PathBuf;
-use std::pin::Pin;
-use std::task::Poll;
+use std::path::{Path, PathBuf};
 
 use greenroom::channel::{Receiver, RecvError, Sender};
 use greenroom::prelude::*;
@@ -71,13 +68,12 @@ impl Worker {
     /// Waits for the next job; `None` when there will be none.
     async fn wait(&mut self) -> Result<Option<Job>> {
         if self.put_large.is_some() {
-            let mut large = self.large.recv();
-            let mut batch = self.batches.recv();
-            let first = poll_fn(|cx| match Pin::new(&mut large).poll(cx) {
-                Poll::Ready(path) => Poll::Ready(path.map(Job::Large)),
-                Poll::Pending => Pin::new(&mut batch).poll(cx).map_ok(Job::Batch),
-            });
-            match first.await {
+            let first = select! {
+                biased;
+                path = self.large.recv() => path.map(Job::Large),
+                batch = self.batches.recv() => batch.map(Job::Batch),
+            };
+            match first {
                 // This worker holds the large channel open: it is the other that is closed.
                 Err(RecvError::Closed) => self.put_large = None,
                 job => return Ok(Some(job?)),
@@ -139,7 +135,7 @@ impl Worker {
     }
 
     /// Puts a large file where any worker finds it. Without room there, everybody is busy with such.
-    fn leave(&self, path: &std::path::Path) -> bool {
+    fn leave(&self, path: &Path) -> bool {
         self.put_large
             .as_ref()
             .is_some_and(|put| put.try_send(path.to_owned()).is_ok())
