@@ -21,6 +21,7 @@ use greenroom_core::context::Registration;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::registry::ActorState;
+use greenroom_core::task::yield_now;
 use greenroom_core::time::sleep_on;
 use greenroom_core::{Context, ExitReason, Failure, Panic, Result, current, unwind};
 
@@ -115,7 +116,7 @@ impl<A: Actor> Life<A> {
                     let id = || Some(self.station.info.id.clone());
                     driver::report(EventKind::Exit, id, "incarnation");
                     // One that fails at once must not keep the arbiter busy with its restarts.
-                    give_way().await;
+                    yield_now().await;
                 }
             }
         };
@@ -239,7 +240,7 @@ impl<A: Actor> Life<A> {
             }
             if handled == BATCH {
                 handled = 0;
-                give_way().await;
+                yield_now().await;
             }
             let envelope = match self.next(cx).await {
                 Next::Message(envelope) => envelope,
@@ -559,20 +560,6 @@ fn tell_end<A: Actor>(station: &Arc<Station<A>>, reason: ExitReason) {
     );
     station.scope.remove_child(Child::id(&**station));
     station.scope.leave();
-}
-
-/// Lets the other tasks of the arbiter run, then goes on.
-async fn give_way() {
-    let mut has_yielded = false;
-    std::future::poll_fn(|cx| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Polls a future of user code, with its panic, and that of its drop, as a value.
