@@ -315,6 +315,7 @@ impl<A: Actor> ActorBuilder<A> {
                     cell.answer(asker, "started", Ok(result));
                 }
             })),
+            is_told: false,
             driver: driver.clone(),
             spawned_at: self.spawned_at,
         };
