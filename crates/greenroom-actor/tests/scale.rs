@@ -200,8 +200,8 @@ fn many_waiting_tasks_are_cancelled_with_their_scope() {
                 Ok(())
             })
             .await;
-        assert!(result.is_ok() || result.is_err());
-        Ok(())
+        // A task that is cancelled is no error of its scope.
+        result
     });
 }
 
@@ -267,17 +267,7 @@ fn scopes_are_nested_a_thousand_deep() {
             cancel.cancel();
             inner.await
         });
-        assert!(deep.await.is_err_or_failed());
+        assert!(!matches!(deep.await, Ok(Ok(_))));
         Ok(())
     });
-}
-
-trait Failed {
-    fn is_err_or_failed(&self) -> bool;
-}
-
-impl<T, E> Failed for std::result::Result<Result<T>, E> {
-    fn is_err_or_failed(&self) -> bool {
-        !matches!(self, Ok(Ok(_)))
-    }
 }
