@@ -98,6 +98,26 @@ impl<T: Send + 'static> JoinCell<T> {
 
     /// Leaves the result and wakes who waits, as the exit of `id`. Only the first one counts.
     pub(crate) fn finish(self: &Arc<Self>, id: &Id, result: Result<T, JoinError>) {
+        self.settle(EventKind::Exit, || Some(id.clone()), "task", result);
+    }
+
+    /// Leaves the result and wakes who waits, as the reply to `asker`. Only the first one counts.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        asker: Option<Id>,
+        label: &'static str,
+        result: Result<T, JoinError>,
+    ) {
+        self.settle(EventKind::Reply, || asker, label, result);
+    }
+
+    fn settle(
+        self: &Arc<Self>,
+        kind: EventKind,
+        object: impl FnOnce() -> Option<Id>,
+        label: &'static str,
+        result: Result<T, JoinError>,
+    ) {
         {
             let mut state = self.0.lock();
             if state.is_finished || state.result.is_some() {
@@ -106,21 +126,16 @@ impl<T: Send + 'static> JoinCell<T> {
             state.result = Some(result);
         }
         let cell = self.clone();
-        driver::deliver(
-            EventKind::Exit,
-            || Some(id.clone()),
-            "task",
-            move || {
-                let waiter = {
-                    let mut state = cell.0.lock();
-                    state.is_finished = true;
-                    state.waiter.take()
-                };
-                if let Some(waiter) = waiter {
-                    waiter.wake();
-                }
-            },
-        );
+        driver::deliver(kind, object, label, move || {
+            let waiter = {
+                let mut state = cell.0.lock();
+                state.is_finished = true;
+                state.waiter.take()
+            };
+            if let Some(waiter) = waiter {
+                waiter.wake();
+            }
+        });
     }
 
     pub(crate) fn is_finished(&self) -> bool {

@@ -30,7 +30,7 @@ use crate::actor::{Actor, ActorContext, Timers};
 use crate::address::WeakAddress;
 use crate::mailbox::{BoxedEnvelope, Signal};
 use crate::reply::NoReply;
-use crate::scope::{Child, OnDrop, Scope};
+use crate::scope::{Child, Scope};
 use crate::station::Station;
 
 /// Messages that an actor handles in one turn.
@@ -49,6 +49,8 @@ pub(super) struct Life<A: Actor> {
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
     pub(super) started: Option<Started>,
+    /// Whether the end has been told.
+    pub(super) is_told: bool,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) spawned_at: &'static Location<'static>,
 }
@@ -77,7 +79,6 @@ impl<A: Actor> Life<A> {
     }
 
     async fn live_unwatched(mut self) {
-        let told = self.tell_when_dropped();
         let mut restarted: Vec<Instant> = Vec::new();
         let mut next_timer = 0;
         let (reason, is_given_up) = loop {
@@ -130,20 +131,7 @@ impl<A: Actor> Life<A> {
                 .scope
                 .fail(self.station.info.id.clone(), failure);
         }
-        told.disarm();
         self.tell(reason, is_given_up);
-    }
-
-    // Invariant 3: also when the arbiter goes away under the actor.
-    fn tell_when_dropped(&self) -> OnDrop<impl FnOnce() + use<A>> {
-        let station = self.station.clone();
-        OnDrop::new(move || {
-            let reason = match station.context.err() {
-                Some(error) => error.into(),
-                None => ExitReason::Cancelled(Cause::Shutdown),
-            };
-            tell_end(&station, reason);
-        })
     }
 
     fn tell(mut self, reason: ExitReason, is_given_up: bool) {
@@ -159,6 +147,7 @@ impl<A: Actor> Life<A> {
         while let Ok(envelope) = self.mailbox.try_recv() {
             refuse(envelope, why.clone());
         }
+        self.is_told = true;
         let station = self.station.clone();
         let dropped = unwind::drop_caught(self);
         if let Err(payload) = dropped {
@@ -497,12 +486,24 @@ impl<T> Drop for Apart<T> {
     }
 }
 
+// Invariant 3: also when the arbiter goes away under the actor, or went before it had begun.
 impl<A: Actor> Drop for Life<A> {
     fn drop(&mut self) {
         close(&self.station);
         while let Ok(envelope) = self.mailbox.try_recv() {
             refuse(envelope, NoReply::Closed);
         }
+        if self.is_told {
+            return;
+        }
+        let reason = match self.station.context.err() {
+            Some(error) => error.into(),
+            None => ExitReason::Cancelled(Cause::Shutdown),
+        };
+        if let Some(started) = self.started.take() {
+            started(Err(reason.clone()));
+        }
+        tell_end(&self.station, reason);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
-use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel};
+use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel, current};
 
 use super::decide::{Intensity, Restart};
 use super::kept::{Keeper, Kept};
@@ -339,11 +339,13 @@ impl<A: Actor> ActorBuilder<A> {
             restart: self.restart,
             intensity: self.intensity,
             started: Some(Box::new({
-                let (cell, id) = (cell.clone(), id.clone());
+                let (cell, asker) = (cell.clone(), current::task_id());
                 move |result| {
-                    cell.finish(&id, Ok(result.map_err(SpawnError::from_exit)));
+                    let result = result.map_err(SpawnError::from_exit);
+                    cell.answer(asker, "started", Ok(result));
                 }
             })),
+            is_told: false,
             driver: driver.clone(),
             spawned_at: self.spawned_at,
         };
