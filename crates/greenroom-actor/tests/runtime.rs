@@ -38,7 +38,7 @@ fn within_time<T: Send + 'static>(what: &str, f: impl FnOnce() -> T + Send + 'st
         let _unheard = done.send(());
         result
     });
-    match is_done.recv_timeout(Duration::from_secs(30)) {
+    match is_done.recv_timeout(Duration::from_secs(10)) {
         Err(mpsc::RecvTimeoutError::Timeout) => unreachable!("{what} hangs"),
         _ => thread
             .join()
@@ -574,4 +574,50 @@ fn an_ask_from_outside_ends_when_the_runtime_is_dropped() {
         }
         assert!(Context::current().is_none());
     });
+}
+
+#[test]
+fn a_shutdown_inside_its_own_task_cuts_that_task() {
+    within_time("a shutdown in its own task", || {
+        let runtime = threads();
+        let inner = runtime.clone();
+        let result: Result<()> = runtime.block_on(|_scope| async move {
+            let _report = inner.shutdown(Duration::from_millis(1)).await;
+            unreachable!("it waits for this task, which it then cancels")
+        });
+        assert!(result.is_err());
+        let after = runtime.block_on(|_scope| async { Ok(()) });
+        let failure = after.expect_err("nothing new");
+        assert!(is(&failure, |e| matches!(e, ScopeError::ShutDown)));
+    });
+}
+
+#[test]
+fn blocking_code_that_does_not_return_holds_up_neither_shutdown_nor_drop() {
+    for shuts_down in [true, false] {
+        let (release, released) = mpsc::channel::<()>();
+        within_time("the end over blocking code", move || {
+            let runtime = threads();
+            let (started, is_started) = mpsc::channel();
+            let scope = runtime.scope(move |scope| async move {
+                scope
+                    .go_blocking(move || {
+                        started.send(())?;
+                        let _released = released.recv();
+                        Ok(())
+                    })
+                    .await?;
+                Ok(())
+            });
+            let ended = thread::spawn(move || tokio_block_on(scope));
+            is_started.recv().expect("it starts");
+            if shuts_down {
+                let report = tokio_block_on(runtime.shutdown(Duration::from_millis(1)));
+                assert_eq!(report.cut.len(), 1);
+            }
+            drop(runtime);
+            assert!(ended.join().expect("no panic").is_err());
+        });
+        drop(release);
+    }
 }
