@@ -9,11 +9,10 @@
 //! 4. After [`BATCH`] messages in one turn the actor gives way to the others on its arbiter.
 
 use std::future::Future;
-use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::Poll;
 use std::time::Instant;
 
 use greenroom_core::channel::{Receiver, RecvError};
@@ -24,6 +23,7 @@ use greenroom_core::registry::ActorState;
 use greenroom_core::time::sleep_on;
 use greenroom_core::{Context, ExitReason, Failure, Panic, Result, current, unwind};
 
+use super::apart::{Apart, Dropped, catching, forget};
 use super::decide::{Action, Intensity, Restart, Strategy, decide};
 use crate::actor::{Actor, ActorContext, Timers};
 use crate::address::WeakAddress;
@@ -418,48 +418,6 @@ impl<A: Actor> Life<A> {
     }
 }
 
-/// A value of the user's that is dropped in a catch of its own, whatever ends the life: of two that
-/// panic as they go, the second would end the process.
-struct Apart<T>(Option<T>);
-
-impl<T> Apart<T> {
-    fn new(value: T) -> Self {
-        Self(Some(value))
-    }
-
-    fn drop(mut self) -> Dropped {
-        unwind::drop_caught(self.0.take())
-    }
-}
-
-impl<T> Deref for Apart<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        match &self.0 {
-            Some(value) => value,
-            None => unreachable!("the value is there until the drop"),
-        }
-    }
-}
-
-impl<T> DerefMut for Apart<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        match &mut self.0 {
-            Some(value) => value,
-            None => unreachable!("the value is there until the drop"),
-        }
-    }
-}
-
-impl<T> Drop for Apart<T> {
-    fn drop(&mut self) {
-        if let Err(payload) = unwind::drop_caught(self.0.take()) {
-            forget(payload);
-        }
-    }
-}
-
 // Invariant 3: also when the arbiter goes away under the actor, or went before it had begun.
 impl<A: Actor> Drop for Life<A> {
     fn drop(&mut self) {
@@ -480,8 +438,6 @@ impl<A: Actor> Drop for Life<A> {
         tell_end(&self.station, reason);
     }
 }
-
-type Dropped = std::result::Result<(), Box<dyn std::any::Any + Send>>;
 
 enum Next<A: Actor> {
     Signal(Signal),
@@ -509,13 +465,6 @@ fn close<A: Actor>(station: &Station<A>) {
 fn refuse<A: Actor>(envelope: BoxedEnvelope<A>, why: NoReply) {
     if let Err(payload) = unwind::catch(|| envelope.refuse(why)) {
         forget(payload);
-    }
-}
-
-/// Lets the payload of a panic go that there is nobody to tell of.
-pub(crate) fn forget(payload: Box<dyn std::any::Any + Send>) {
-    if let Err(second) = unwind::drop_caught(payload) {
-        std::mem::forget(second);
     }
 }
 
@@ -549,25 +498,4 @@ async fn give_way() {
         Poll::Pending
     })
     .await;
-}
-
-/// Polls a future of user code, with its panic, and that of its drop, as a value.
-async fn catching<F: Future + Unpin>(
-    future: F,
-) -> std::result::Result<F::Output, Box<dyn std::any::Any + Send>> {
-    let mut future = Some(future);
-    let polled = std::future::poll_fn(|cx: &mut TaskContext<'_>| {
-        let Some(running) = &mut future else {
-            return Poll::Pending;
-        };
-        match unwind::catch(|| Pin::new(running).poll(cx)) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    })
-    .await;
-    match unwind::drop_caught(future.take()) {
-        Err(payload) if polled.is_ok() => Err(payload),
-        _ => polled,
-    }
 }
