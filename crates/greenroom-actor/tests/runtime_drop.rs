@@ -10,7 +10,7 @@ use std::time::Duration;
 use greenroom_actor::{Actor, ActorContext, AskError, Handler, Runtime, SingleThread};
 use greenroom_core::error::Cause;
 use greenroom_core::time::{Durations, sleep};
-use greenroom_core::{Context, Failure};
+use greenroom_core::{Context, Failure, Id};
 
 fn threads() -> Runtime {
     Runtime::builder()
@@ -250,5 +250,18 @@ fn an_ask_from_outside_ends_when_the_runtime_is_dropped() {
             );
         }
         assert!(Context::current().is_none());
+    });
+}
+
+#[test]
+fn a_question_to_a_runtime_that_is_dropped_is_answered() {
+    within_time("a question over the end", || {
+        let one = single();
+        let nobody = Id::root().child("nobody");
+        let cancelling = one.registry().cancel(&nobody, Cause::Cancelled);
+        let snapshot = one.registry().snapshot(one.context(), 3600.secs());
+        drop(one);
+        assert!(!tokio_block_on(cancelling));
+        assert!(tokio_block_on(snapshot).tasks.is_empty());
     });
 }
