@@ -182,11 +182,12 @@ impl Scope {
 
     /// Waits until every task that was started has ended: Go's `wg.Wait()`. Actors live on.
     ///
-    /// It does not close the scope. Called in a task of this scope it would wait for itself: use it in
-    /// the body.
+    /// It does not close the scope. Use it in the body, or outside.
     ///
     /// # Errors
-    /// The first error of a child so far, which stays the scope's error as well.
+    /// - The first error of a child so far, which stays the scope's error as well.
+    /// - [`ScopeError::Cycle`]: called in a task of this scope, or in a scope inside it, for which it
+    ///   would wait.
     ///
     /// # Cancel safety
     /// Cancel safe: nothing is taken.
