@@ -19,8 +19,8 @@ use crate::task::{TaskInfo, WaitKind, Waiting};
 pub struct Wait {
     kind: WaitKind,
     registration: Option<Registration>,
-    // The task that is said to wait, which may not be the one that drops this.
-    told: Option<Arc<TaskInfo>>,
+    // The task that is said to wait, which may not be the one that drops this, and for which wait.
+    told: Option<(Arc<TaskInfo>, u64)>,
 }
 
 impl Wait {
@@ -64,19 +64,25 @@ impl Wait {
             self.end();
             return Poll::Ready(error);
         }
-        let told = self.told.as_ref();
-        let same = current::with_task(|task| told.is_some_and(|told| Arc::ptr_eq(told, task)));
-        if same == Some(false) {
-            self.end_told();
-            self.told = current::task();
-            if let Some(task) = &self.told {
-                task.set_waiting(Some(Waiting {
-                    kind: self.kind,
-                    on: on(),
-                }));
-            }
-        }
+        self.tell(on);
         Poll::Pending
+    }
+
+    /// Says what the current task waits for, and does nothing else: for a wait that goes on after its
+    /// context has ended.
+    pub fn tell(&mut self, on: impl FnOnce() -> Option<Id>) {
+        let told = self.told.as_ref().map(|(task, _)| task);
+        if current::with_task(|task| told.is_some_and(|told| Arc::ptr_eq(told, task)))
+            .unwrap_or(told.is_none())
+        {
+            return;
+        }
+        self.end_told();
+        if let Some(task) = current::task() {
+            let (kind, on) = (self.kind, on());
+            let key = task.begin_wait(Waiting { kind, on });
+            self.told = Some((task, key));
+        }
     }
 
     fn register(
@@ -94,8 +100,8 @@ impl Wait {
     }
 
     fn end_told(&mut self) {
-        if let Some(task) = self.told.take() {
-            task.set_waiting(None);
+        if let Some((task, key)) = self.told.take() {
+            task.end_wait(key);
         }
     }
 }
