@@ -27,7 +27,7 @@ use slab::Slab;
 use super::line::Line;
 use super::party::{Claim, Party, Taken};
 use crate::driver::{self, EventKind, Operation};
-use crate::{current, id::Id};
+use crate::{current, id::Id, unwind};
 
 pub(super) struct State<T> {
     queue: VecDeque<T>,
@@ -287,10 +287,9 @@ impl Step {
         if self.changed && current::observer().is_some() {
             self.report(id);
         }
-        if let Some(waker) = self.woken {
-            waker.wake();
-        }
-        for waker in self.more_woken {
+        if !self.more_woken.is_empty() {
+            unwind::wake_all(self.woken.into_iter().chain(self.more_woken));
+        } else if let Some(waker) = self.woken {
             waker.wake();
         }
     }

@@ -6,7 +6,7 @@ use std::task::Poll;
 use greenroom_core::channel::{self, RecvError, SendError, TryRecvError, TrySendError};
 
 use crate::closed;
-use crate::common::{Counter, now, poll, poll_with};
+use crate::common::{Counter, now, poll, poll_badly, poll_with};
 
 #[test]
 fn ch_04_close_keeps_what_is_stored_and_a_zero_is_not_closed() {
@@ -138,5 +138,33 @@ fn closed_waits_for_the_close_by_either_end() {
         }
         assert_eq!(counter.count(), 1);
         assert!(matches!(poll(&mut closed), Poll::Ready(Ok(()))));
+    }
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_learning_of_the_close() {
+    for bad in 0..5 {
+        let (tx, rx) = channel::bounded::<u8>(1);
+        let good = Counter::new();
+        let mut receives: Vec<_> = (0..3).map(|_| rx.recv()).collect();
+        let mut closes: Vec<_> = (0..2).map(|_| tx.closed()).collect();
+        for (n, recv) in receives.iter_mut().enumerate() {
+            let polled = if n == bad {
+                poll_badly(recv)
+            } else {
+                poll_with(recv, &good)
+            };
+            assert!(polled.is_pending());
+        }
+        for (n, closed) in closes.iter_mut().enumerate() {
+            let polled = if n + 3 == bad {
+                poll_badly(closed)
+            } else {
+                poll_with(closed, &good)
+            };
+            assert!(polled.is_pending());
+        }
+        tx.close();
+        assert_eq!(good.count(), 4);
     }
 }

@@ -1,5 +1,6 @@
 //! Who is woken by the end of a context.
 
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Waker};
@@ -8,7 +9,7 @@ use greenroom_core::doc_support::block_on;
 use greenroom_core::time::Durations;
 
 use crate::threads::race;
-use crate::{Bell, World, check, poll_once};
+use crate::{Bell, World, check, flag, poll_once, raise};
 
 #[test]
 fn every_waiter_is_woken_once_and_a_dropped_one_never() {
@@ -34,6 +35,33 @@ fn every_waiter_is_woken_once_and_a_dropped_one_never() {
         assert!(poll_once(done.as_mut()).is_ready());
     }
     assert!(bells.iter().all(|bell| Arc::strong_count(bell) == 1));
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+    let w = World::new();
+    let (context, cancel) = w.root.with_cancel();
+    let bad = Bell::new(|| panic!("foreign"));
+    let good = Bell::new(|| ());
+    let mut waits: Vec<_> = [&bad, &good, &bad, &good]
+        .into_iter()
+        .map(|bell| {
+            let mut done = Box::pin(context.with_cancel().0.done());
+            let waker = Waker::from(bell.clone());
+            let polled = done.as_mut().poll(&mut TaskContext::from_waker(&waker));
+            assert!(polled.is_pending());
+            done
+        })
+        .collect();
+    let (ran, has_run) = flag();
+    let _ = context.after_func(raise(&ran));
+    cancel.cancel();
+    assert_eq!((bad.rung(), good.rung()), (2, 2));
+    w.manual.run_spawned();
+    assert!(has_run());
+    for done in &mut waits {
+        assert!(poll_once(done.as_mut()).is_ready());
+    }
 }
 
 #[test]

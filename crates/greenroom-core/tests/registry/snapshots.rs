@@ -65,7 +65,12 @@ fn a_snapshot_serializes_with_every_field() {
             "unanswered": [],
         })
     );
-    assert!(snapshot.actors[0].task.spawned_at.contains("registry/main.rs:"));
+    assert!(
+        snapshot.actors[0]
+            .task
+            .spawned_at
+            .contains("registry/main.rs:")
+    );
 }
 
 #[test]
