@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use crate::context::{self, Registration};
-use crate::current::{self, Watching};
+use crate::current::{self, Waiter, Watching};
 use crate::error::ContextError;
 use crate::id::Id;
 use crate::task::{TaskInfo, WaitKind, Waiting};
@@ -36,9 +36,10 @@ impl Wait {
 
     /// Returns how the current context ended, if it has. An operation that has not begun asks this
     /// first, so that a loop over an ever ready channel ends with its context.
+    #[inline]
     #[must_use]
     pub fn ended() -> Option<ContextError> {
-        current::with_context(context::Context::ended_quietly).flatten()
+        current::ended()
     }
 
     /// Begins or goes on with the wait: ready when the current context has ended.
@@ -50,53 +51,68 @@ impl Wait {
         on: impl FnOnce() -> Option<Id>,
         fallback: Option<&context::Context>,
     ) -> Poll<ContextError> {
-        let registered = match current::watching(cx.waker()) {
-            Watching::Already(ended) => {
-                self.registration = None;
-                ended.map(Err)
+        let (watching, waiter) = current::look(cx.waker(), self.told_task());
+        let ended = match watching {
+            Watching::Ended => current::ended(),
+            Watching::Already => {
+                if self.registration.is_some() {
+                    self.registration = None;
+                }
+                None
             }
             // Cloned, not borrowed: moving a registration drops a foreign waker, which may run user
             // code.
-            Watching::Register(context) => Some(self.register(&context, cx)),
-            Watching::Nothing => fallback.map(|context| self.register(context, cx)),
+            Watching::Register(context) => self.register(&context, cx),
+            Watching::Nothing => fallback.and_then(|context| self.register(context, cx)),
         };
-        if let Some(Err(error)) = registered {
+        if let Some(error) = ended {
             self.end();
             return Poll::Ready(error);
         }
-        self.tell(on);
+        if let Waiter::Other(task) = waiter {
+            self.tell_of(task, on);
+        }
         Poll::Pending
     }
 
     /// Says what the current task waits for, and does nothing else: for a wait that goes on after its
     /// context has ended.
     pub fn tell(&mut self, on: impl FnOnce() -> Option<Id>) {
-        let told = self.told.as_ref().map(|(task, _)| task);
-        if current::with_task(|task| told.is_some_and(|told| Arc::ptr_eq(told, task)))
-            .unwrap_or(told.is_none())
-        {
-            return;
+        if let Waiter::Other(task) = current::waiter(self.told_task()) {
+            self.tell_of(task, on);
         }
+    }
+
+    fn told_task(&self) -> Option<&Arc<TaskInfo>> {
+        self.told.as_ref().map(|(task, _)| task)
+    }
+
+    fn tell_of(&mut self, task: Option<Arc<TaskInfo>>, on: impl FnOnce() -> Option<Id>) {
         self.end_told();
-        if let Some(task) = current::task() {
+        self.told = task.map(|task| {
             let (kind, on) = (self.kind, on());
             let key = task.begin_wait(Waiting { kind, on });
-            self.told = Some((task, key));
-        }
+            (task, key)
+        });
     }
 
     fn register(
         &mut self,
         context: &context::Context,
         cx: &task::Context<'_>,
-    ) -> Result<(), ContextError> {
-        Registration::update(&mut self.registration, context, cx.waker())
+    ) -> Option<ContextError> {
+        Registration::update(&mut self.registration, context, cx.waker()).err()
     }
 
     /// Ends the wait.
+    #[inline]
     pub fn end(&mut self) {
-        self.registration = None;
-        self.end_told();
+        if self.registration.is_some() {
+            self.registration = None;
+        }
+        if self.told.is_some() {
+            self.end_told();
+        }
     }
 
     fn end_told(&mut self) {
@@ -107,6 +123,7 @@ impl Wait {
 }
 
 impl Drop for Wait {
+    #[inline]
     fn drop(&mut self) {
         self.end();
     }

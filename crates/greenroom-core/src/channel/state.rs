@@ -283,13 +283,14 @@ impl Step {
 
     /// Reports what took effect, then wakes whom it concerns.
     #[inline]
-    pub(super) fn settle(self, id: Option<&Id>) {
-        if self.changed && current::observer().is_some() {
+    pub(super) fn settle(&mut self, id: Option<&Id>) {
+        if self.changed && current::is_observed() {
             self.report(id);
         }
         if !self.more_woken.is_empty() {
-            unwind::wake_all(self.woken.into_iter().chain(self.more_woken));
-        } else if let Some(waker) = self.woken {
+            let more = std::mem::take(&mut self.more_woken);
+            unwind::wake_all(self.woken.take().into_iter().chain(more));
+        } else if let Some(waker) = self.woken.take() {
             waker.wake();
         }
     }

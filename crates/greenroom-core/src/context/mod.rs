@@ -176,7 +176,11 @@ impl Context {
     #[must_use]
     pub fn err(&self) -> Option<ContextError> {
         self.tell_read();
-        self.ended_quietly()
+        if self.has_ended() {
+            self.ended_quietly()
+        } else {
+            None
+        }
     }
 
     /// Returns the first cause of the end, or `None` while it has not ended.
@@ -189,7 +193,7 @@ impl Context {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.tell_read();
-        self.0.node.ended().is_some()
+        self.has_ended()
     }
 
     /// Returns the instant at which the context ends by itself, also after it has ended.
@@ -299,6 +303,11 @@ impl Context {
     #[must_use]
     pub fn ends_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0.node, &other.0.node)
+    }
+
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.node.ended().is_some()
     }
 
     pub(crate) fn ended_quietly(&self) -> Option<ContextError> {

@@ -127,6 +127,7 @@ impl Node {
         ended
     }
 
+    #[inline]
     pub(super) fn ended(&self) -> Option<&ContextError> {
         self.ended.get()
     }
