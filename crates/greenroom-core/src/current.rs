@@ -151,29 +151,18 @@ impl fmt::Debug for Undo {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // What was current is dropped after the borrow ends: a context may hold a user's value, whose
-        // destructor may ask what is current.
-        let _gone = with(|current| match &mut self.0 {
-            Undo::Driver(before) => (
-                std::mem::replace(&mut current.driver, before.take()),
-                None,
-                None,
-            ),
+        // What was current goes with the guard, after the borrow ends: a context may hold a user's
+        // value, whose destructor may ask what is current.
+        with(|current| match &mut self.0 {
+            Undo::Driver(before) => std::mem::swap(&mut current.driver, before),
             Undo::Task(task, context, watch) => {
-                current.watch = watch.take();
-                (
-                    None,
-                    std::mem::replace(&mut current.task, task.take()),
-                    std::mem::replace(&mut current.context, context.take()),
-                )
+                std::mem::swap(&mut current.task, task);
+                std::mem::swap(&mut current.context, context);
+                current.watch = *watch;
             }
             Undo::Context(before, watch) => {
-                current.watch = watch.take();
-                (
-                    None,
-                    None,
-                    std::mem::replace(&mut current.context, before.take()),
-                )
+                std::mem::swap(&mut current.context, before);
+                current.watch = *watch;
             }
         });
     }

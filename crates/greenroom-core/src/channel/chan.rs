@@ -238,10 +238,15 @@ impl<T> Chan<T> {
     }
 
     /// Ends a wait. Returns whether the value was accepted; else it is back in the slot.
+    #[inline]
     pub(super) fn leave_send(&self, slot: &mut Option<T>, entry: &mut Option<usize>) -> bool {
-        let Some(key) = entry.take() else {
-            return false;
-        };
+        match entry.take() {
+            Some(key) => self.take_back(slot, key),
+            None => false,
+        }
+    }
+
+    fn take_back(&self, slot: &mut Option<T>, key: usize) -> bool {
         // To leave a queue enables nobody.
         let (value, _party) = self.state.lock().leave_senders(key);
         let accepted = value.is_none();
@@ -325,10 +330,15 @@ impl<T> Chan<T> {
     }
 
     /// Ends a wait that nobody looks at any more: what was handed over goes to the next receiver.
+    #[inline]
     pub(super) fn abandon_receive(&self, entry: &mut Option<usize>) {
         if let Some(key) = entry.take() {
-            let _party = self.step(|state, step| state.abandon_receiver(key, step));
+            self.pass_on(key);
         }
+    }
+
+    fn pass_on(&self, key: usize) {
+        let _party = self.step(|state, step| state.abandon_receiver(key, step));
     }
 
     /// Sends what is in the slot if that is possible now, and `unchanged` holds at that moment.

@@ -103,9 +103,10 @@ impl<T> State<T> {
 
     #[inline]
     pub(super) fn pull(&mut self, step: &mut Step) -> Option<T> {
-        let oldest = match self.returned.pop_first() {
-            Some((_, value)) => Some(value),
-            None => self.queue.pop_front(),
+        let oldest = if self.returned.is_empty() {
+            self.queue.pop_front()
+        } else {
+            self.returned.pop_first().map(|(_, value)| value)
         };
         let value = match oldest {
             Some(value) => value,
@@ -123,6 +124,7 @@ impl<T> State<T> {
         Some(value)
     }
 
+    #[inline]
     fn take_sender(&mut self, step: &mut Step) -> Option<T> {
         if self.closed {
             // Invariant 7.
@@ -323,8 +325,14 @@ fn waker_of(party: &mut Party) -> Option<&mut Option<Waker>> {
 }
 
 /// Takes the oldest party that can be used out of its queue.
+#[inline]
 fn take_first<V>(line: &mut Line<Waiter<V>>, step: &mut Step) -> Option<usize> {
-    let mut at = line.first();
+    let first = line.first()?;
+    take_from(line, first, step)
+}
+
+fn take_from<V>(line: &mut Line<Waiter<V>>, first: usize, step: &mut Step) -> Option<usize> {
+    let mut at = Some(first);
     while let Some(key) = at {
         at = line.next(key);
         match line.get_mut(key).party.take() {

@@ -173,6 +173,7 @@ impl Context {
     }
 
     /// Returns how the context ended, or `None` while it has not.
+    #[inline]
     #[must_use]
     pub fn err(&self) -> Option<ContextError> {
         self.tell_read();
@@ -323,6 +324,7 @@ impl Context {
         Self::from_parts(node, self.0.values.clone())
     }
 
+    #[inline]
     fn tell_read(&self) {
         driver::report(
             EventKind::Operation(Operation::ContextRead),
