@@ -491,9 +491,9 @@ struct Flooded {
 
 #[derive(Clone, Copy)]
 enum Messages {
-    FromOthers,
-    FromItself,
-    FromAStream,
+    Others,
+    Itself,
+    AStream,
 }
 
 struct Drop1;
@@ -505,7 +505,7 @@ impl Handler<Drop1> for Flooded {
     type Reply = ();
     async fn handle(&mut self, _: Drop1, cx: &mut ActorContext<Self>) {
         self.handled.fetch_add(1, SeqCst);
-        if let (Messages::FromItself, Some(me)) = (self.messages, cx.address()) {
+        if let (Messages::Itself, Some(me)) = (self.messages, cx.address()) {
             let _full = me.try_tell(Drop1);
         }
     }
@@ -515,7 +515,7 @@ impl Handler<Begin> for Flooded {
     type Reply = ();
     async fn handle(&mut self, _: Begin, cx: &mut ActorContext<Self>) {
         match self.messages {
-            Messages::FromAStream => {
+            Messages::AStream => {
                 cx.attach(futures_util::stream::repeat(()), |()| Drop1);
             }
             _ => {
@@ -529,11 +529,7 @@ impl Handler<Begin> for Flooded {
 
 #[test]
 fn a_flooded_actor_starves_neither_its_neighbours_nor_its_own_stop_nor_its_mailbox() {
-    for messages in [
-        Messages::FromOthers,
-        Messages::FromItself,
-        Messages::FromAStream,
-    ] {
+    for messages in [Messages::Others, Messages::Itself, Messages::AStream] {
         check(move |scope| async move {
             let scope = scope.on(Placement::Arbiter(0));
             let handled = Arc::new(AtomicUsize::new(0));
@@ -550,7 +546,7 @@ fn a_flooded_actor_starves_neither_its_neighbours_nor_its_own_stop_nor_its_mailb
             let other = scope.spawn(factory(&trace, None)).await?;
             let stop = Arc::new(AtomicBool::new(false));
             flooded.ask(Begin).await?;
-            if let Messages::FromOthers = messages {
+            if let Messages::Others = messages {
                 for _ in 0..2 {
                     let (flooded, stop) = (flooded.clone(), stop.clone());
                     scope
@@ -575,7 +571,7 @@ fn a_flooded_actor_starves_neither_its_neighbours_nor_its_own_stop_nor_its_mailb
             // Its own mailbox.
             flooded.ask(Drop1).await?;
             stop.store(true, SeqCst);
-            if let Messages::FromOthers = messages {
+            if let Messages::Others = messages {
                 scope.join().await?;
             }
             flooded.stop();
@@ -591,7 +587,7 @@ fn an_actor_with_an_endless_stream_ends_when_its_last_address_is_gone() {
         let flooded = scope
             .spawn(|| Flooded {
                 handled: Arc::default(),
-                messages: Messages::FromAStream,
+                messages: Messages::AStream,
             })
             .await?;
         flooded.ask(Begin).await?;
