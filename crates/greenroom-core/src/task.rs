@@ -1,5 +1,6 @@
 //! A task as the driver sees it: what to poll, and what is known about it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -90,8 +91,8 @@ pub struct TaskInfo {
     pub spawned_at: &'static Location<'static>,
     /// When it was spawned, in the runtime's time.
     pub since: Instant,
-    // Written by the task itself when it begins or ends a wait, read by snapshots.
-    waiting: Mutex<Option<Waiting>>,
+    // Written by who begins or ends a wait of the task, read by snapshots.
+    waits: Mutex<Waits>,
     // Sections that outlive a cancel, see `Shield`. Written by the task itself only.
     shields: AtomicUsize,
     cancel: Option<CancelCauseHandle>,
@@ -111,7 +112,7 @@ impl TaskInfo {
             kind,
             spawned_at,
             since,
-            waiting: Mutex::new(None),
+            waits: Mutex::default(),
             shields: AtomicUsize::new(0),
             cancel: None,
         }
@@ -132,10 +133,12 @@ impl TaskInfo {
         self.cancel.is_some()
     }
 
-    /// Returns what it waits for, or `None` while it runs or waits for something foreign.
+    /// Returns what it waits for, or `None` while it runs or waits for something foreign. Of several
+    /// waits at once it is the one that began last.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
-        self.waiting.lock().clone()
+        let waits = self.waits.lock();
+        waits.last.as_ref().map(|(_, waiting)| waiting.clone())
     }
 
     /// Returns whether it is in a section that outlives a cancel.
@@ -148,9 +151,22 @@ impl TaskInfo {
         self.shields.load(Relaxed)
     }
 
-    /// Sets what it waits for.
+    /// Sets what it waits for, in place of all that it was said to wait for before.
     pub fn set_waiting(&self, waiting: Option<Waiting>) {
-        *self.waiting.lock() = waiting;
+        let mut waits = self.waits.lock();
+        (waits.last, waits.earlier) = (None, BTreeMap::new());
+        if let Some(waiting) = waiting {
+            let _key = waits.begin(waiting);
+        }
+    }
+
+    pub(crate) fn begin_wait(&self, waiting: Waiting) -> u64 {
+        self.waits.lock().begin(waiting)
+    }
+
+    /// Ends a wait that was begun, unless something was set in its place.
+    pub(crate) fn end_wait(&self, key: u64) {
+        self.waits.lock().end(key);
     }
 }
 
@@ -230,4 +246,30 @@ pub enum WaitKind {
     Sleep,
     /// Waits for its turn under a limit.
     Limit,
+}
+
+/// The waits of a task. Most have one at most; a task that polls several futures may have more.
+#[derive(Debug, Default)]
+struct Waits {
+    begun: u64,
+    last: Option<(u64, Waiting)>,
+    earlier: BTreeMap<u64, Waiting>,
+}
+
+impl Waits {
+    fn begin(&mut self, waiting: Waiting) -> u64 {
+        self.begun += 1;
+        if let Some((key, before)) = self.last.replace((self.begun, waiting)) {
+            self.earlier.insert(key, before);
+        }
+        self.begun
+    }
+
+    fn end(&mut self, key: u64) {
+        if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
+            self.last = self.earlier.pop_last();
+        } else {
+            self.earlier.remove(&key);
+        }
+    }
 }

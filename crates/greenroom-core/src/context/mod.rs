@@ -173,10 +173,15 @@ impl Context {
     }
 
     /// Returns how the context ended, or `None` while it has not.
+    #[inline]
     #[must_use]
     pub fn err(&self) -> Option<ContextError> {
         self.tell_read();
-        self.ended_quietly()
+        if self.has_ended() {
+            self.ended_quietly()
+        } else {
+            None
+        }
     }
 
     /// Fails if the context has ended: for a long computation that is to stop then.
@@ -206,7 +211,7 @@ impl Context {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.tell_read();
-        self.0.node.ended().is_some()
+        self.has_ended()
     }
 
     /// Returns the instant at which the context ends by itself, also after it has ended.
@@ -323,6 +328,11 @@ impl Context {
         Arc::ptr_eq(&self.0.node, &other.0.node)
     }
 
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.node.ended().is_some()
+    }
+
     pub(crate) fn ended_quietly(&self) -> Option<ContextError> {
         self.0.node.ended().cloned()
     }
@@ -336,6 +346,7 @@ impl Context {
         Self::from_parts(node, self.0.values.clone())
     }
 
+    #[inline]
     fn tell_read(&self) {
         driver::report(
             EventKind::Operation(Operation::ContextRead),
