@@ -150,6 +150,38 @@ fn a_scope_under_a_time_out_is_waited_for_to_its_end() {
 }
 
 #[test]
+fn a_result_that_was_cut_from_outside_is_no_result() {
+    for seed in SEEDS {
+        paused(seed)
+            .block_on(|scope| async move {
+                let background = |inner: greenroom_actor::Scope| async move {
+                    inner.go(async { Ok(sleep(100.secs()).await?) });
+                    Ok(inner)
+                };
+                let timed = scope.context().with_timeout(1.secs());
+                let cut = timed
+                    .run(scope.scope(background))
+                    .await
+                    .expect("waited for");
+                let error = cut.map(|_| ()).expect_err("its task was cut");
+                assert!(matches!(
+                    error.downcast_ref(),
+                    Some(greenroom_core::error::ContextError::Deadline(_))
+                ));
+                let whole = scope
+                    .scope(move |inner| async move {
+                        background(inner).await?.cancel("done");
+                        Ok(5)
+                    })
+                    .await?;
+                assert_eq!(whole, 5, "a scope may end its own children");
+                Ok(())
+            })
+            .expect("nothing fails");
+    }
+}
+
+#[test]
 fn collected_errors_are_all_kept_and_cancel_nobody() {
     let error = paused(3)
         .block_on(|scope| async move {

@@ -134,7 +134,10 @@ where
     end(scope).await;
     match (scope.take_error(), value) {
         (Some(failure), _) => Err(failure),
-        (None, Some(value)) => Ok(value),
+        (None, Some(value)) => match scope.cut_from_outside() {
+            Some(error) => Err(error.into()),
+            None => Ok(value),
+        },
         (None, None) => Err(match scope.context.err() {
             Some(error) => error.into(),
             None => ScopeError::Ended.into(),
