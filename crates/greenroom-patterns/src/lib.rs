@@ -1,1 +1,18 @@
 //! Go's concurrency patterns, as scoped tasks and supervised actors that communicate only by messages.
+//!
+//! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
+//! These tasks count under the [limit](greenroom_actor::Scope::set_limit) of the scope: a limit that is
+//! smaller than the number of tasks that must run together holds one back for ever, as Go's
+//! `errgroup.SetLimit` does.
+
+pub mod fan;
+mod flow;
+pub mod generate;
+pub mod pipeline;
+
+/// What most programs need, for `use greenroom_patterns::prelude::*`.
+pub mod prelude {
+    pub use crate::fan::{fan_out, merge};
+    pub use crate::generate::generate;
+    pub use crate::pipeline::{Pipeline, stage};
+}
