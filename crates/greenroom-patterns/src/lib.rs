@@ -9,10 +9,12 @@ pub mod fan;
 mod flow;
 pub mod generate;
 pub mod pipeline;
+pub mod state;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::state::State;
 }
