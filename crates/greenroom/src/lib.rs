@@ -18,4 +18,7 @@ pub mod prelude {
     };
     pub use greenroom_core::time::{Durations, after, sleep};
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
+    pub use greenroom_patterns::prelude::{
+        Pipeline, State, WaitGroup, WorkerPool, fan_out, generate, merge, pool, stage,
+    };
 }
