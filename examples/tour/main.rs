@@ -68,7 +68,12 @@ fn tour(arguments: &Arguments) -> Result<bool> {
     let mut held = 0;
     for section in chosen {
         Story::new().title(section)?;
-        match runtime.block_on(|scope| (section.run)(scope, Story::new())) {
+        let run = runtime.block_on(move |scope| async move {
+            // One that hangs is cut, and has failed.
+            let context = scope.context().with_timeout(10.secs());
+            context.run((section.run)(scope, Story::new())).await?
+        });
+        match run {
             Ok(()) => held += 1,
             Err(failure) if is_closed_pipe(&failure) => return Err(failure),
             Err(failure) => Story::new().failed(failure)?,

@@ -1,5 +1,6 @@
 //! A worker that selects on its context and its jobs.
 
+use greenroom::channel::SendError;
 use greenroom::prelude::*;
 
 use crate::story::Story;
@@ -11,7 +12,7 @@ async fn worker(
 ) -> Result<&'static str> {
     loop {
         select! {
-            biased; // A cancel is seen before the next job, always.
+            biased; // Of a cancel and a job that are both ready, the cancel.
             _ended = context.done() => return Ok("cancelled"),
             job = jobs.recv() => match job {
                 Ok(job) => done.send(job).await?,
@@ -32,9 +33,12 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
         out.show(format!("job {} done", finished.recv().await?))?;
     }
     cancel.cancel();
-    jobs.send(4).await.ok();
     let why = task.await?;
     out.show(format!("worker stopped: {why}"))?;
+    let refused = jobs.send(4).await;
     out.verify_eq("the worker saw the cancel", &why, &"cancelled")?;
-    out.verify("it took no job after that", finished.recv().await.is_err())
+    out.verify(
+        "a job that nobody will take comes back",
+        matches!(refused, Err(SendError::Closed(4))),
+    )
 }

@@ -26,6 +26,8 @@ use greenroom::prelude::*;
 
 use crate::story::Story;
 
+type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
+
 /// One pattern.
 pub(crate) struct Section {
     pub(crate) name: &'static str,
@@ -35,7 +37,7 @@ pub(crate) struct Section {
     pub(crate) ours: &'static str,
     /// What is particular about it.
     pub(crate) about: &'static str,
-    pub(crate) run: fn(Scope, Story) -> Pin<Box<dyn Future<Output = Result<()>>>>,
+    pub(crate) run: fn(Scope, Story) -> Running,
 }
 
 macro_rules! section {
