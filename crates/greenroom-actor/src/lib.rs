@@ -22,7 +22,8 @@ pub use blocking::blocking;
 pub use mailbox::Overflow;
 pub use reply::ReplyTo;
 pub use runtime::{
-    Builder, Placement, Runtime, RuntimeError, ShutdownReport, SingleThread, SingleThreadBuilder,
+    Builder, LookupError, Placement, Runtime, RuntimeError, ShutdownReport, SingleThread,
+    SingleThreadBuilder,
 };
 pub use scope::{CollectedErrors, JoinError, JoinHandle, OnError, Scope, ScopeError};
 pub use supervision::{ActorBuilder, Kept, Restart, SpawnError};

@@ -7,21 +7,34 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Instant;
 
 use crate::context::Context;
 use crate::driver::Driver;
+use crate::error::ContextError;
 use crate::id::Id;
 use crate::task::TaskInfo;
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None }) };
 }
 
 struct Current {
     driver: Option<Handle>,
     task: Option<Arc<TaskInfo>>,
     context: Option<Context>,
+    // The waker that the end of the current context wakes already, by the addresses that identify it.
+    watch: Option<WakerKey>,
+}
+
+type WakerKey = (usize, usize);
+
+fn key(waker: &Waker) -> WakerKey {
+    (
+        waker.data() as usize,
+        std::ptr::from_ref(waker.vtable()) as usize,
+    )
 }
 
 /// A driver as the kernel holds it.
@@ -65,8 +78,9 @@ pub struct Entered(Undo);
 
 enum Undo {
     Driver(Option<Handle>),
-    Task(Option<Arc<TaskInfo>>, Option<Context>),
-    Context(Option<Context>),
+    Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
+    Context(Option<Context>, Option<WakerKey>),
+    Watch(Option<WakerKey>),
 }
 
 impl fmt::Debug for Undo {
@@ -74,7 +88,8 @@ impl fmt::Debug for Undo {
         f.write_str(match self {
             Self::Driver(_) => "Driver",
             Self::Task(..) => "Task",
-            Self::Context(_) => "Context",
+            Self::Context(..) => "Context",
+            Self::Watch(_) => "Watch",
         })
     }
 }
@@ -89,16 +104,26 @@ impl Drop for Entered {
                 None,
                 None,
             ),
-            Undo::Task(task, context) => (
-                None,
-                std::mem::replace(&mut current.task, task.take()),
-                std::mem::replace(&mut current.context, context.take()),
-            ),
-            Undo::Context(before) => (
-                None,
-                None,
-                std::mem::replace(&mut current.context, before.take()),
-            ),
+            Undo::Task(task, context, watch) => {
+                current.watch = watch.take();
+                (
+                    None,
+                    std::mem::replace(&mut current.task, task.take()),
+                    std::mem::replace(&mut current.context, context.take()),
+                )
+            }
+            Undo::Context(before, watch) => {
+                current.watch = watch.take();
+                (
+                    None,
+                    None,
+                    std::mem::replace(&mut current.context, before.take()),
+                )
+            }
+            Undo::Watch(watch) => {
+                current.watch = watch.take();
+                (None, None, None)
+            }
         });
     }
 }
@@ -122,13 +147,29 @@ pub fn enter_driver(handle: Handle) -> Entered {
 
 /// Makes a task and its context current until the guard is dropped.
 pub fn enter_task(task: Arc<TaskInfo>, context: Context) -> Entered {
-    let (task, context) = with(|c| (c.task.replace(task), c.context.replace(context)));
-    Entered(Undo::Task(task, context))
+    Entered(with(|c| {
+        Undo::Task(
+            c.task.replace(task),
+            c.context.replace(context),
+            c.watch.take(),
+        )
+    }))
 }
 
 /// Makes a context current until the guard is dropped.
 pub fn enter_context(context: Context) -> Entered {
-    Entered(Undo::Context(with(|c| c.context.replace(context))))
+    Entered(with(|c| {
+        Undo::Context(c.context.replace(context), c.watch.take())
+    }))
+}
+
+/// Says, until the guard is dropped, that the end of the current context wakes `waker` already: waits
+/// that are polled with it need not register themselves.
+///
+/// The caller has registered the waker with the current context, keeps that registration, and looks
+/// for the end itself whenever it is polled.
+pub fn enter_watch(waker: &Waker) -> Entered {
+    Entered(Undo::Watch(with(|c| c.watch.replace(key(waker)))))
 }
 
 /// Returns the current driver, or `None` outside a runtime.
@@ -169,6 +210,28 @@ pub fn with_task<R>(f: impl FnOnce(&Arc<TaskInfo>) -> R) -> Option<R> {
 /// Calls `f` with the current context, without a reference count. `f` must not run user code.
 pub(crate) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> Option<R> {
     read(|c| c.context.as_ref().map(f))
+}
+
+/// How a wait learns of the end of the current context.
+pub(crate) enum Watching {
+    /// There is no current context.
+    Nothing,
+    /// Whoever polls is woken already.
+    Already(Option<ContextError>),
+    /// By a registration of its own.
+    Register(Context),
+}
+
+pub(crate) fn watching(waker: &Waker) -> Watching {
+    read(|c| {
+        let context = c.context.as_ref()?;
+        Some(if c.watch == Some(key(waker)) {
+            Watching::Already(context.ended_quietly())
+        } else {
+            Watching::Register(context.clone())
+        })
+    })
+    .unwrap_or(Watching::Nothing)
 }
 
 /// Returns the time of the current driver; outside a runtime, the time of the machine.

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -140,13 +141,36 @@ impl TaskInfo {
     /// Returns whether it is in a section that outlives a cancel.
     #[must_use]
     pub fn is_shielded(&self) -> bool {
-        self.shields.load(Relaxed) > 0
+        self.shields() > 0
+    }
+
+    pub(crate) fn shields(&self) -> usize {
+        self.shields.load(Relaxed)
     }
 
     /// Sets what it waits for.
     pub fn set_waiting(&self, waiting: Option<Waiting>) {
         *self.waiting.lock() = waiting;
     }
+}
+
+/// Lets the other ready tasks of this arbiter run, then goes on.
+///
+/// Go counterpart: `runtime.Gosched`. For a computation in a task that awaits nothing else.
+///
+/// # Cancel safety
+/// Cancel safe. A task whose context has ended is dropped here.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|cx| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Keeps a task whose context has ended from being dropped at its next await.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use crate::context::{self, Registration};
-use crate::current;
+use crate::current::{self, Watching};
 use crate::error::ContextError;
 use crate::id::Id;
 use crate::task::{TaskInfo, WaitKind, Waiting};
@@ -50,12 +50,16 @@ impl Wait {
         on: impl FnOnce() -> Option<Id>,
         fallback: Option<&context::Context>,
     ) -> Poll<ContextError> {
-        // Cloned, not borrowed: moving a registration drops a foreign waker, which may run user code.
-        let current = current::context();
-        let registered = current
-            .as_ref()
-            .or(fallback)
-            .map(|context| Registration::update(&mut self.registration, context, cx.waker()));
+        let registered = match current::watching(cx.waker()) {
+            Watching::Already(ended) => {
+                self.registration = None;
+                ended.map(Err)
+            }
+            // Cloned, not borrowed: moving a registration drops a foreign waker, which may run user
+            // code.
+            Watching::Register(context) => Some(self.register(&context, cx)),
+            Watching::Nothing => fallback.map(|context| self.register(context, cx)),
+        };
         if let Some(Err(error)) = registered {
             self.end();
             return Poll::Ready(error);
@@ -73,6 +77,14 @@ impl Wait {
             }
         }
         Poll::Pending
+    }
+
+    fn register(
+        &mut self,
+        context: &context::Context,
+        cx: &task::Context<'_>,
+    ) -> Result<(), ContextError> {
+        Registration::update(&mut self.registration, context, cx.waker())
     }
 
     /// Ends the wait.

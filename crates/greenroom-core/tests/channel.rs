@@ -1,4 +1,5 @@
 //! Channels, by their public interface and without a runtime.
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A channel against a slow and obvious model, under random operations.
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 mod common;
 

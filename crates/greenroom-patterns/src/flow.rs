@@ -28,7 +28,7 @@ where
     F: Future<Output = Result<()>> + 'static,
     M: FnOnce() -> F + Send + 'static,
 {
-    scope.go_local(move || async move {
+    scope.unlimited().go_local(move || async move {
         let result = make().await;
         match ended() {
             Some(ended) => Ok(Some(ended)),
@@ -40,6 +40,7 @@ where
 /// Keeps an output, or several, open until its writers have ended and the scope knows how. Invariant 3.
 #[track_caller]
 pub(crate) fn keep_open(scope: &Scope, out: impl Send + 'static, writers: Vec<Writer>) {
+    let scope = scope.unlimited();
     let teller = scope.clone();
     let keeper = scope.go(async move {
         if let Err(cut) = joined(writers).await {

@@ -1,9 +1,7 @@
 //! Go's concurrency patterns, as scoped tasks and supervised actors that communicate only by messages.
 //!
 //! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
-//! These tasks count under the [limit](greenroom_actor::Scope::set_limit) of the scope: a limit that is
-//! smaller than the number of tasks that must run together holds one back for ever, as Go's
-//! `errgroup.SetLimit` does.
+//! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
 pub mod fan;
 mod flow;

@@ -1,11 +1,18 @@
 //! Fan-out and fan-in, by the public API.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;
 
 use common::{
-    Boom, End, Ledger, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle, paused,
+    Boom, End, Ledger, Panics, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle,
+    paused,
 };
 use greenroom_actor::{Placement, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError, TryRecvError};
@@ -251,7 +258,8 @@ fn a_panic_of_the_key_is_an_error_of_the_scope() {
 fn on_arbiters_each_value_comes_once_and_a_cut_output_never_looks_complete() {
     let runtime = arbiters(3);
     for round in 0..100_usize {
-        let ran = runtime.block_on(move |scope| async move {
+        let panics = Panics::default();
+        let ran = runtime.block_on(panics.watch(move |scope| async move {
             let input = generate(&scope, 0..60);
             let results = fan_out_fan_in(&scope, input, 4, move |x| async move {
                 if round % 2 == 1 && x == round {
@@ -267,7 +275,8 @@ fn on_arbiters_each_value_comes_once_and_a_cut_output_never_looks_complete() {
                 assert_eq!(all, (0..60).collect::<Vec<_>>());
             }
             Ok(())
-        });
+        }));
+        panics.check();
         assert_eq!(ran.is_err(), round % 2 == 1 && round < 60, "{ran:?}");
     }
 }

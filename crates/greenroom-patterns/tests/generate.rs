@@ -1,12 +1,18 @@
 //! Generators, by the public API.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{
-    Boom, End, Ledger, SEEDS, Seen, arbiters, boom, check, check_err, ends, idle, paused,
+    Boom, End, Ledger, Panics, SEEDS, Seen, arbiters, boom, check, check_err, ends, idle, paused,
 };
 use greenroom_actor::Scope;
 use greenroom_core::channel::{RecvError, SendError};
@@ -67,7 +73,8 @@ fn gen_03_one_element_is_begun_before_any_receive_and_two_after_one() {
         naturals.recv().await?;
         idle().await?;
         assert_eq!(begun.load(SeqCst), 2);
-        Ok(drop(naturals))
+        drop(naturals);
+        Ok(())
     });
 }
 
@@ -234,7 +241,8 @@ fn a_stream_is_paced_by_its_consumer() {
         assert_eq!((rx.recv().await?, rx.recv().await?), (0, 1));
         sleep(1.secs()).await?;
         assert_eq!(begun.load(SeqCst), 3);
-        Ok(drop(rx))
+        drop(rx);
+        Ok(())
     });
 }
 
@@ -242,8 +250,9 @@ fn a_stream_is_paced_by_its_consumer() {
 fn on_arbiters_a_failed_generator_never_looks_complete() {
     let runtime = arbiters(2);
     for round in 0..300 {
+        let panics = Panics::default();
         let error = runtime
-            .block_on(move |scope| async move {
+            .block_on(panics.watch(move |scope| async move {
                 let cut = generate_with(&scope, move |out| async move {
                     for n in 0..round % 4 {
                         out.send(n).await?;
@@ -256,8 +265,9 @@ fn on_arbiters_a_failed_generator_never_looks_complete() {
                     panic!("looks complete: {all:?}");
                 }
                 Ok(())
-            })
+            }))
             .expect_err("the generator fails");
+        panics.check();
         assert!(error.downcast_ref::<Boom>().is_some(), "{error:?}");
     }
 }
@@ -338,4 +348,22 @@ proptest! {
         prop_assert!(!seen.is_complete);
         prop_assert!(ledger.made() <= wanted + 1);
     }
+}
+
+#[test]
+fn a_close_that_comes_with_a_cancel_does_not_look_complete() {
+    check(|scope| async move {
+        let silent = generate_with::<u8, _, _>(&scope, |_out| std::future::pending());
+        let other = scope.clone();
+        scope
+            .go(async move {
+                sleep(1.millis()).await?;
+                other.cancel("enough");
+                Ok(())
+            })
+            .detach();
+        let cut = silent.collect().await;
+        assert!(matches!(cut, Err(RecvError::Cancelled(_))), "{cut:?}");
+        Ok(())
+    });
 }

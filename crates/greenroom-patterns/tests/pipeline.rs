@@ -1,15 +1,23 @@
 //! Pipelines, by the public API.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{
-    Boom, End, Ledger, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle, paused,
+    Boom, End, Ledger, Panics, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle,
+    paused,
 };
 use greenroom_actor::{CollectedErrors, OnError, Placement, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError};
+use greenroom_core::task::{TaskKind, WaitKind};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, Failure, Panic, Result};
 use greenroom_patterns::pipeline::{DeadLetter, PipelineError, Stage};
@@ -189,7 +197,8 @@ fn a_stage_holds_no_more_than_it_says() {
                 idle().await?;
                 // One more is begun by the generator.
                 assert_eq!(ledger.live(), bound + 1, "{name}");
-                Ok(drop(full))
+                drop(full);
+                Ok(())
             }
         });
     }
@@ -213,7 +222,8 @@ fn an_early_result_waits_for_a_slow_one_in_a_bounded_window() {
         idle().await?;
         assert_eq!(begun.load(SeqCst), 5);
         assert_eq!(results.recv().await?, 0);
-        Ok(drop(results))
+        drop(results);
+        Ok(())
     });
 }
 
@@ -307,7 +317,12 @@ fn in_a_scope_that_collects_errors_the_stage_ends_and_nothing_hangs() {
                     let results = generate(&scope, 0..9).pipe(&scope, kind, |x| async move {
                         if x % 3 == 2 { boom() } else { Ok(x) }
                     });
-                    results.for_each(async |x| Ok(assert!(x % 3 != 2))).await
+                    results
+                        .for_each(async |x| {
+                            assert!(x % 3 != 2);
+                            Ok(())
+                        })
+                        .await
                 }
             },
             |failure| assert!(failure.downcast_ref::<CollectedErrors>().is_some()),
@@ -423,7 +438,10 @@ fn the_ends_run_in_tasks_too() {
         let c = generate(&scope, 1..=3);
         let sum = scope.go(async move { Ok(a.fold(0, |sum, x| sum + x).await?) });
         let all = scope.go(async move { Ok(b.collect().await?) });
-        let each = scope.go(c.for_each(|x| async move { Ok(assert!(x > 0)) }));
+        let each = scope.go(c.for_each(|x| async move {
+            assert!(x > 0);
+            Ok(())
+        }));
         assert_eq!((sum.await?, all.await?), (6, vec![1, 2, 3]));
         each.await?;
         Ok(())
@@ -443,7 +461,8 @@ fn a_deadline_of_the_consumer_cuts_its_end_only() {
         let cut = context.run(slow.clone().collect()).await?;
         assert!(matches!(cut, Err(RecvError::Deadline)));
         assert_eq!(slow.recv().await?, 2);
-        Ok(drop(slow))
+        drop(slow);
+        Ok(())
     });
 }
 
@@ -452,7 +471,8 @@ fn on_arbiters_results_keep_their_order_and_a_cut_stream_never_looks_complete() 
     let runtime = arbiters(3);
     for round in 0..150_usize {
         let fails = round % 3 == 0;
-        let ran = runtime.block_on(move |scope| async move {
+        let panics = Panics::default();
+        let ran = runtime.block_on(panics.watch(move |scope| async move {
             let kind = stage("work").workers(1 + round % 4).buffer(round % 5);
             let results = generate(&scope, 0..60)
                 .pipe(&scope, kind, move |x| async move {
@@ -469,7 +489,8 @@ fn on_arbiters_results_keep_their_order_and_a_cut_stream_never_looks_complete() 
                 assert_eq!(all, (0..60).collect::<Vec<_>>());
             }
             Ok(())
-        });
+        }));
+        panics.check();
         assert_eq!(ran.is_err(), fails, "{ran:?}");
     }
 }
@@ -659,5 +680,146 @@ fn the_same_seed_gives_the_same_order() {
             seen.expect("nothing fails").0.numbers
         };
         assert_eq!(run(), run());
+    }
+}
+
+#[test]
+fn a_task_of_a_stage_that_is_cancelled_by_its_id_does_not_leave_a_stream_that_looks_complete() {
+    for (kind, finishes) in stages()
+        .into_iter()
+        .flat_map(|kind| [(kind.clone(), false), (kind, true)])
+    {
+        for seed in SEEDS {
+            let mut cuts = 0;
+            for victim in 0.. {
+                let runtime = paused(seed);
+                let registry = runtime.registry().clone();
+                let kind = kind.clone();
+                let panics = Panics::default();
+                let ran = runtime.block_on(panics.watch(move |scope| async move {
+                    let results = generate(&scope, 0..20_u64);
+                    let results = merge(&scope, vec![results]);
+                    let results = results.pipe(&scope, kind, move |x| async move {
+                        let mut context = Context::current().expect("in a task");
+                        if finishes {
+                            context = context.without_cancel();
+                        }
+                        context.run(sleep(3.millis())).await??;
+                        Ok(x)
+                    });
+                    idle().await?;
+                    let tasks = registry.snapshot(scope.context(), 1.secs()).await.tasks;
+                    let mut tasks = tasks.into_iter().filter(|task| task.kind == TaskKind::Task);
+                    let Some(task) = tasks.nth(victim) else {
+                        return Ok(false);
+                    };
+                    assert!(task.spawned_at.contains("pipeline.rs"), "{task:?}");
+                    assert!(registry.cancel(&task.id, "not wanted".into()).await);
+                    if let Ok(mut all) = results.collect().await {
+                        all.sort_unstable();
+                        assert_eq!(all, (0..20).collect::<Vec<_>>(), "{task:?}");
+                    }
+                    Ok(true)
+                }));
+                panics.check();
+                match ran {
+                    Ok(false) => break,
+                    Ok(true) => {}
+                    Err(_) => cuts += 1,
+                }
+            }
+            // Each task counts but the three that keep an output open.
+            assert!(cuts >= 3, "{cuts}");
+        }
+    }
+}
+
+#[test]
+fn a_waiting_stage_is_said_to_wait_for_its_input() {
+    for seed in SEEDS {
+        let runtime = paused(seed);
+        let registry = runtime.registry().clone();
+        let ran = runtime.block_on(move |scope| async move {
+            let (_silent, rx) = channel::rendezvous::<u8>();
+            let input = rx.id().cloned();
+            let output = rx.pipe(&scope, stage("waits"), |x| async move { Ok(x) });
+            idle().await?;
+            let tasks = registry.snapshot(scope.context(), 1.secs()).await.tasks;
+            let mut waits = tasks.iter().filter_map(|task| task.waiting.as_ref());
+            assert!(
+                waits.any(|waiting| waiting.kind == WaitKind::Receive && waiting.on == input),
+                "{tasks:?}"
+            );
+            drop(output);
+            Ok(())
+        });
+        ran.expect("nothing fails");
+    }
+}
+
+#[test]
+fn a_stage_that_skips_all_it_has_ends_when_the_consumer_has_left() {
+    for kind in stages() {
+        check(move |scope| {
+            let kind = kind.clone();
+            async move {
+                let (tx, rx) = channel::unbounded();
+                assert!((0..1000).all(|n| tx.try_send(n).is_ok()));
+                let tried = Arc::new(AtomicUsize::new(0));
+                let counter = tried.clone();
+                let skipping = kind.skip_errors(|_| ());
+                drop(rx.pipe(&scope, skipping, move |_: i32| {
+                    counter.fetch_add(1, SeqCst);
+                    async { boom::<u8>() }
+                }));
+                idle().await?;
+                assert_eq!(scope.len(), 0);
+                let tried = tried.load(SeqCst);
+                assert!(tried <= 6, "{tried}");
+                Ok(())
+            }
+        });
+    }
+}
+
+#[derive(Debug)]
+struct SlowToDrop;
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn on_arbiters_an_output_closes_only_when_the_scope_knows_of_the_failure() {
+    let runtime = arbiters(2);
+    for kind in [
+        stage("one"),
+        stage("three").workers(3).unordered(),
+        stage("three").workers(3),
+    ] {
+        let panics = Panics::default();
+        let ran = runtime.block_on(panics.watch(move |scope| async move {
+            // Dropped with the failed worker's input: between the end of its work and the report of it.
+            let (tx, rx) = channel::bounded(9);
+            let results = rx.pipe(&scope, kind, |value: SlowToDrop| async {
+                std::mem::forget(value);
+                sleep(5.millis()).await?;
+                boom::<u8>()
+            });
+            let there = scope.on(Placement::Arbiter(1));
+            let all = there.go(async move { Ok(results.collect().await?) });
+            for _ in 0..5 {
+                assert!(tx.try_send(SlowToDrop).is_ok());
+            }
+            if let Ok(all) = all.await {
+                panic!("looks complete: {all:?}");
+            }
+            Ok(())
+        }));
+        panics.check();
+        let failure = ran.expect_err("the work fails");
+        assert!(failure.downcast_ref::<Boom>().is_some(), "{failure:?}");
     }
 }

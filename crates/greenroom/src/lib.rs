@@ -18,7 +18,10 @@ pub mod prelude {
     };
     pub use greenroom_core::time::{Durations, after, sleep};
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
-    pub use greenroom_patterns::prelude::{
-        Pipeline, State, WaitGroup, WorkerPool, fan_out, generate, merge, pool, stage,
-    };
+    pub use greenroom_patterns::prelude::*;
 }
+
+// Runs the program in the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

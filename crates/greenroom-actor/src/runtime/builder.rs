@@ -85,8 +85,9 @@ impl SingleThreadBuilder {
         self
     }
 
-    /// Puts a driver in front of the hub: it is told of every event, and chooses. The closure gets the
-    /// hub, to forward to.
+    /// Puts a driver in front of the hub: it is told of every event, and chooses, also which ready task
+    /// is next (0 is the one that became ready first). The closure gets the hub, to forward to, whose
+    /// own choices are those of the seed, or of seed 0.
     pub fn driver(
         mut self,
         make: impl FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver> + 'static,
@@ -98,10 +99,9 @@ impl SingleThreadBuilder {
     /// Makes the runtime.
     ///
     /// # Errors
-    /// [`RuntimeError::Start`]: the system refused what the thread needs.
-    ///
-    /// # Panics
-    /// If it is called inside another asynchronous runtime, whose thread it would block.
+    /// - [`RuntimeError::InsideAsync`]: called inside another asynchronous runtime, whose thread it would
+    ///   block.
+    /// - [`RuntimeError::Start`]: the system refused what the thread needs.
     pub fn build(self) -> Result<SingleThread, RuntimeError> {
         SingleThread::start(self.paused, self.seed, self.driver)
     }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use greenroom_core::error::NameError;
+
 /// Why a runtime could not be started or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,10 +20,35 @@ pub enum RuntimeError {
         "`block_on` called on an arbiter, which it would block: await `runtime.scope(..)` instead"
     )]
     OnArbiter,
+    /// A single-threaded runtime blocks its thread, which runs another asynchronous runtime already.
+    #[error(
+        "a single-threaded runtime inside asynchronous code, whose thread it would block: use a `Runtime`"
+    )]
+    InsideAsync,
     /// A single-threaded runtime runs only inside the `block_on` of its own
     /// [`SingleThread`](crate::SingleThread).
     #[error(
         "a single-threaded runtime runs on its own thread: call `block_on` of the `SingleThread`"
     )]
     NeedsItsThread,
+}
+
+/// Why a look-up gave no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// The text is not a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// No living actor has the name.
+    #[error("no actor has the name {0:?}")]
+    NotFound(String),
+    /// The actor of that name has another type.
+    #[error("the actor {name:?} is a {found}")]
+    OtherType {
+        /// The name that was looked up.
+        name: String,
+        /// The type of the actor that has it.
+        found: &'static str,
+    },
 }

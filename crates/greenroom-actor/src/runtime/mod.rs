@@ -14,14 +14,16 @@ use std::time::Duration;
 
 use greenroom_core::current;
 use greenroom_core::registry::{Registry, Snapshot};
-use greenroom_core::{Context, Driver, Result};
+use greenroom_core::{Context, Driver, Name, Result};
 
 pub use builder::{Builder, SingleThreadBuilder};
 pub(crate) use core::Core;
-pub use error::RuntimeError;
+pub use error::{LookupError, RuntimeError};
 pub use shutdown::ShutdownReport;
 pub use single::SingleThread;
 
+use crate::actor::Actor;
+use crate::address::Address;
 use crate::blocking;
 use crate::scope::{self, Scope};
 
@@ -128,6 +130,40 @@ impl Runtime {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         self.core().registry()
+    }
+
+    /// Returns the address of the actor that has a name.
+    ///
+    /// A name keeps nobody alive: one whose last address is gone is not found.
+    ///
+    /// # Errors
+    /// See [`LookupError`].
+    pub fn whereis<A: Actor>(&self, name: &str) -> Result<Address<A>, LookupError> {
+        let key = Name::new(name.to_owned())?;
+        let not_found = || LookupError::NotFound(name.to_owned());
+        let record = self.registry().whereis(&key).ok_or_else(not_found)?;
+        let address = record.address().ok_or_else(not_found)?;
+        match address.downcast() {
+            Ok(address) => Ok(*address),
+            Err(_other) => Err(LookupError::OtherType {
+                name: name.to_owned(),
+                found: record.actor_type(),
+            }),
+        }
+    }
+
+    /// Returns the addresses of the actors of type `A` in a group, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`LookupError::Name`]: the text is not a name. A group that nobody is in is empty.
+    pub fn group<A: Actor>(&self, name: &str) -> Result<Vec<Address<A>>, LookupError> {
+        let key = Name::new(name.to_owned())?;
+        Ok(self
+            .registry()
+            .group_members(&key)
+            .into_iter()
+            .filter_map(|record| record.address()?.downcast().ok().map(|address| *address))
+            .collect())
     }
 
     /// Returns what lives in the runtime. Waits up to `patience` of the runtime's time for arbiters

@@ -35,6 +35,7 @@ pub(crate) async fn guarded<F: Future>(
             return Poll::Pending;
         };
         let ended = Registration::update(&mut registration, &context, cx.waker()).err();
+        let _watch = current::enter_watch(cx.waker());
         match unwind::catch(|| running.as_mut().poll(cx)) {
             Err(payload) => Poll::Ready(Err(payload)),
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(Outcome::Returned(output))),

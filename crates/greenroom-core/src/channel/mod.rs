@@ -1,6 +1,6 @@
 //! Channels: Go's, as the one queue of the system.
 //!
-//! [`rendezvous`] is `make(chan T)`, [`bounded`] is `make(chan T, n)`, [`never`] is a nil channel to
+//! [`rendezvous`] is `make(chan T)`, [`bounded`] is `make(chan T, n)`, [`never()`] is a nil channel to
 //! receive from, and [`unbounded`] has no counterpart. Many senders, many receivers; each value goes to
 //! one receiver. They work in and outside a runtime, from any thread and under any executor; inside
 //! a task an operation ends with the task's context, and an operation in a context that has ended

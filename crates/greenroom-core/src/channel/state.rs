@@ -82,6 +82,7 @@ impl<T> State<T> {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, value: T, step: &mut Step) -> Result<(), (Refused, T)> {
         if self.closed {
             return Err((Refused::Closed, value));
@@ -100,6 +101,7 @@ impl<T> State<T> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn pull(&mut self, step: &mut Step) -> Option<T> {
         let oldest = match self.returned.pop_first() {
             Some((_, value)) => Some(value),
@@ -280,6 +282,7 @@ impl Step {
     }
 
     /// Reports what took effect, then wakes whom it concerns.
+    #[inline]
     pub(super) fn settle(self, id: Option<&Id>) {
         if self.changed && current::observer().is_some() {
             self.report(id);

@@ -179,6 +179,23 @@ impl Context {
         self.ended_quietly()
     }
 
+    /// Fails if the context has ended: for a long computation that is to stop then.
+    ///
+    /// # Errors
+    /// How it ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # let root = greenroom_core::doc_support::root();
+    /// let (context, cancel) = root.with_cancel();
+    /// assert!(context.check().is_ok());
+    /// cancel.cancel();
+    /// assert!(context.check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<(), ContextError> {
+        self.err().map_or(Ok(()), Err)
+    }
+
     /// Returns the first cause of the end, or `None` while it has not ended.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
@@ -229,8 +246,10 @@ impl Context {
     /// Makes this context current around each poll of a future, and ends the future with it.
     ///
     /// When the context ends, the future is polled once more, so that a wait of the kernel inside it
-    /// returns its own error; if it is still pending then, it is dropped. So `context.run(fut)` never
-    /// outlasts the context, whatever `fut` waits for.
+    /// returns its own error; if it is still pending then, it is dropped. So `context.run(fut)` does not
+    /// outlast the context, whatever `fut` waits for; except for a part of it that runs in a context
+    /// [without cancel](Self::without_cancel), and for a scope in it, which ends with the context too
+    /// but is waited for.
     ///
     /// # Errors
     /// [`ContextError`] if the context ended while the future was pending; the future is dropped.
@@ -262,14 +281,18 @@ impl Context {
                 .node
                 .detached
                 .then(|| current::task().map(Shield::over));
+            // What shields this future from outside does not shield what is inside it.
+            let shields = || current::with_task(|task| task.shields()).unwrap_or(0);
+            let outside = shields();
             std::future::poll_fn(|cx| {
                 // Registered first: an end between the poll and the registration would be missed.
                 let ended = Registration::update(&mut registration, &context, cx.waker()).err();
                 let _entered = current::enter_context(context.clone());
+                let _watch = current::enter_watch(cx.waker());
                 match (future.as_mut().poll(cx), ended) {
                     (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
-                    (Poll::Pending, Some(error)) => Poll::Ready(Err(error)),
-                    (Poll::Pending, None) => Poll::Pending,
+                    (Poll::Pending, Some(error)) if shields() <= outside => Poll::Ready(Err(error)),
+                    (Poll::Pending, _) => Poll::Pending,
                 }
             })
             .await

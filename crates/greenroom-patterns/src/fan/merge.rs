@@ -1,9 +1,10 @@
 //! Fan-in.
 
 use greenroom_actor::Scope;
-use greenroom_core::channel::{self, Receiver};
+use greenroom_core::Result;
+use greenroom_core::channel::{self, Receiver, Sender};
 
-use crate::flow::Outlet;
+use crate::flow::{self, Outlet};
 
 /// Joins streams into one: Go's `fanIn`.
 ///
@@ -37,19 +38,24 @@ use crate::flow::Outlet;
 #[must_use = "dropping the output ends the inputs' forwarding"]
 pub fn merge<T: Send + 'static>(scope: &Scope, inputs: Vec<Receiver<T>>) -> Receiver<T> {
     let (out, output) = channel::rendezvous();
+    if inputs.is_empty() {
+        return output;
+    }
+    let mut writers = Vec::with_capacity(inputs.len());
     for input in inputs {
         let out = out.clone();
-        // No code of a user runs in it, so nothing can fail, and nobody needs to keep `out` open.
-        let forward = scope.go(async move {
-            let mut outlet = Outlet::new(&out);
-            while let Some(value) = outlet.recv(&input).await {
-                if !outlet.send(Some(value)).await {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        forward.detach();
+        writers.push(flow::write(scope, move || forward(input, out)));
     }
+    flow::keep_open(scope, out, writers);
     output
+}
+
+async fn forward<T>(input: Receiver<T>, out: Sender<T>) -> Result<()> {
+    let mut outlet = Outlet::new(&out);
+    while let Some(value) = outlet.recv(&input).await {
+        if !outlet.send(Some(value)).await {
+            break;
+        }
+    }
+    Ok(())
 }

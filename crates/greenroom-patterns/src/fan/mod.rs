@@ -1,6 +1,7 @@
 //! Spreads one stream over workers, and joins many streams into one.
 //!
-//! Go counterpart: the `fanOut` and `fanIn` of the pipelines article. Use a
+//! Go counterpart: a function that starts several workers on one channel (`fanOut`), and one that
+//! copies several channels into one (`fanIn`). Use a
 //! [pipeline](crate::pipeline) stage for work whose results stay in order, or whose errors are not to
 //! end the scope.
 //!

@@ -217,6 +217,10 @@ impl<T: Send + 'static> Pipeline<T> for Receiver<T> {
         if workers == 0 {
             return flow::failed(scope, PipelineError::ZeroWorkers { stage: name }.into());
         }
+        let scope = &match scope.named(name) {
+            Ok(scope) => scope,
+            Err(error) => return flow::failed(scope, error.into()),
+        };
         let job = Arc::new(Job { name, policy, f });
         let f = move |item| job.clone().run(item);
         if workers > 1 && order == Order::OfInput {

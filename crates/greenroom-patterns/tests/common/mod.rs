@@ -4,9 +4,14 @@
     reason = "each test uses a part of it, and the lint looks at each test by itself"
 )]
 
+use std::any::Any;
 use std::future::Future;
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use greenroom_actor::{Runtime, Scope, SingleThread};
 use greenroom_core::time::{Durations, sleep};
@@ -52,7 +57,7 @@ where
     }
 }
 
-/// Runs a body under every seed. It must fail; its failures are looked at.
+/// Runs a body under every seed. The scope must fail; its failures are looked at.
 pub(crate) fn check_err<T, F, Fut>(body: F, look: impl Fn(Failure))
 where
     T: Send + std::fmt::Debug + 'static,
@@ -60,9 +65,46 @@ where
     Fut: Future<Output = Result<T>> + 'static,
 {
     for seed in SEEDS {
-        match paused(seed).block_on(body.clone()) {
+        let panics = Panics::default();
+        let ran = paused(seed).block_on(panics.watch(body.clone()));
+        panics.check();
+        match ran {
             Ok(value) => panic!("seed {seed}: succeeded with {value:?}"),
             Err(failure) => look(failure),
+        }
+    }
+}
+
+/// Keeps the panic of a body in a scope that fails anyway, and would report its first error only.
+#[derive(Clone, Default)]
+pub(crate) struct Panics(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl Panics {
+    pub(crate) fn watch<T, F, Fut>(
+        &self,
+        body: F,
+    ) -> impl FnOnce(Scope) -> LocalBoxFuture<'static, Result<T>> + Send + 'static + use<T, F, Fut>
+    where
+        T: 'static,
+        F: FnOnce(Scope) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T>> + 'static,
+    {
+        let kept = self.0.clone();
+        move |scope| {
+            let body = AssertUnwindSafe(body(scope)).catch_unwind();
+            let watched = async move {
+                body.await.unwrap_or_else(|payload| {
+                    *kept.lock().expect("nobody panics here") = Some(payload);
+                    Err(Failure::message("the body panicked"))
+                })
+            };
+            watched.boxed_local()
+        }
+    }
+
+    pub(crate) fn check(&self) {
+        if let Some(payload) = self.0.lock().expect("nobody panics here").take() {
+            std::panic::resume_unwind(payload);
         }
     }
 }
