@@ -1,5 +1,11 @@
 //! Wait groups, by the public API.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use std::sync::Arc;

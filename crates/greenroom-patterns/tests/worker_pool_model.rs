@@ -1,5 +1,11 @@
 //! A worker pool against a bag of jobs: under panics, cancels, drops and closes at random.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use common::{Boom, Ledger, Token, paused, polls, quiet};
@@ -109,9 +115,8 @@ async fn client(
             None => context,
         };
         if order.as_caller {
-            match polls(order.polls, context.run(pool.run(job))).await {
-                Some(Ok(outcome)) => look(order, number, outcome),
-                Some(Err(_)) | None => {}
+            if let Some(Ok(outcome)) = polls(order.polls, context.run(pool.run(job))).await {
+                look(order, number, outcome);
             }
         } else if let Some(Ok(Ok(ticket))) = polls(order.polls, context.run(pool.submit(job))).await
         {
@@ -260,10 +265,7 @@ proptest! {
                 let now = scope.context().with_timeout(1.secs());
                 let mut missing = 0;
                 for ticket in kept {
-                    match now.run(ticket.wait()).await? {
-                        Err(JobError::WaitEnded(_) | JobError::Taken) => missing += 1,
-                        _ => {}
-                    }
+                    if let Err(JobError::WaitEnded(_) | JobError::Taken) = now.run(ticket.wait()).await? { missing += 1; }
                 }
                 Ok(missing)
             });
