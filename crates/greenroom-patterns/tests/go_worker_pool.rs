@@ -184,7 +184,12 @@ fn wp_10_a_panic_is_the_outcome_of_its_job_alone() {
             unreachable!("it panics")
         };
         assert_eq!(panic.message(), Some("in its future"));
-        assert!(panic.spawned_at().file().ends_with("tests/go_worker_pool.rs"));
+        assert!(
+            panic
+                .spawned_at()
+                .file()
+                .ends_with("tests/go_worker_pool.rs")
+        );
         assert_eq!(pool.run(3).await?, 3);
         Ok(())
     });
