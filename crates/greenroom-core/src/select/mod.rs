@@ -37,14 +37,16 @@
 mod case;
 mod cases;
 mod future;
+mod signal;
 
 #[doc(hidden)]
-pub use case::{Attempt, Kernel};
+pub use case::{Attempt, Kernel, Kind};
 #[doc(hidden)]
-pub use case::{ByDone, ByFuture, ByKernel, Case, DoneCase, FutureCase, KernelCase, Pinned};
+pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned};
 #[doc(hidden)]
 pub use cases::{Cases, Cons, Fired, Never, Nil};
 pub use future::{Select, SelectOrDefault};
+pub(crate) use signal::{Signal, Watcher};
 
 /// Waits until one of several cases can fire, fires exactly that one, and runs its body.
 ///
@@ -186,7 +188,7 @@ macro_rules! select {
     (@build $how:ident {} $($cases:tt)*) => {{
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
-            use $crate::select::{ByDone as _, ByFuture as _, ByKernel as _};
+            use $crate::select::{ByFuture as _, ByKernel as _};
             let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*)).await;
             fired
         };
@@ -195,7 +197,7 @@ macro_rules! select {
     (@build $how:ident {$default:expr} $($cases:tt)*) => {{
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
-            use $crate::select::{ByDone as _, ByFuture as _, ByKernel as _};
+            use $crate::select::{ByFuture as _, ByKernel as _};
             let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*))
                 .or_default()
                 .await;

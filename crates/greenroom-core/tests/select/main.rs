@@ -7,6 +7,7 @@ mod common;
 mod choice;
 mod defaults;
 mod ends;
+mod signals;
 mod syntax;
 mod threads;
 mod waiting;
