@@ -30,10 +30,10 @@ pub struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(waker: &Waker) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicUsize::new(BUSY),
-            waker: Mutex::new(None),
+            waker: Mutex::new(Some(waker.clone())),
         })
     }
 

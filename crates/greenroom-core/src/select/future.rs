@@ -117,15 +117,27 @@ impl<C: Cases> Select<C> {
 
     /// Enters the queues, and looks once more from inside.
     fn park(&mut self, cx: &mut task::Context<'_>) -> Look<C::Output> {
-        let kernel = self.cases.enabled(Kind::Signal);
-        let claim = self.claim.get_or_insert_with(Claim::new).clone();
-        claim.set_waker(cx.waker());
+        let channels = self.cases.enabled(Kind::Channel);
+        let signals = self.cases.enabled(Kind::Signal) & !channels;
+        let claim = match &self.claim {
+            Some(claim) => {
+                claim.set_waker(cx.waker());
+                claim.clone()
+            }
+            None => self.claim.insert(Claim::new(cx.waker())).clone(),
+        };
         claim.open();
         self.phase = Phase::Parked;
-        // Invariants 5 and 7.
+        // Invariant 7.
+        for index in bits(signals) {
+            if self.cases.register(index, &claim, index) {
+                return self.turn_back(&claim);
+            }
+        }
+        // Invariant 5.
         let mut order = [0; MOST];
         let mut len = 0;
-        for index in bits(kernel) {
+        for index in bits(channels) {
             order[len] = index;
             len += 1;
         }

@@ -115,7 +115,6 @@ impl<S: Signal> Kernel for S {
     }
 
     fn address(&self) -> usize {
-        // Before all channels.
         0
     }
 
