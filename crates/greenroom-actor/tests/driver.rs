@@ -193,11 +193,11 @@ fn a_select_is_told_after_the_timer_or_the_cancel_that_won_it() {
     let log = record(Log::default(), None, |scope, _| async move {
         let (tx, rx) = channel::rendezvous::<u8>();
         let (context, cancel) = scope.context().with_cancel();
-        let _cancels = scope.go(async move {
+        let _cancels = scope.go::<(), _>(async move {
             sleep(3.millis()).await?;
             cancel.cancel();
             assert!(tx.try_send(1).is_err_and(|error| error.is_full()));
-            Ok(std::future::pending::<()>().await)
+            std::future::pending().await
         });
         let first = select! {
             _ = rx.recv() => "value",
