@@ -4,15 +4,18 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::channel::Claim;
 use crate::current;
 use crate::driver::{Alarm, Driver, TimerKey};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
+use crate::select::{Signal, Watcher};
 use crate::task::WaitKind;
 use crate::wait::Wait;
 
@@ -115,6 +118,8 @@ pub struct After {
     driver: Arc<dyn Driver>,
     at: Option<Instant>,
     timer: Option<TimerKey>,
+    /// Whether a case of a select is in the ring.
+    entered: bool,
     ring: Arc<Ring>,
 }
 
@@ -125,10 +130,19 @@ impl After {
             at: driver.now().checked_add(duration),
             driver,
             timer: None,
+            entered: false,
             ring: Arc::new(Ring {
                 owner: current::task_id(),
-                state: Mutex::default(),
+                rung: AtomicBool::new(false),
+                watcher: Mutex::new(None),
             }),
+        }
+    }
+
+    /// Sets the timer, when the ring knows whom to tell.
+    fn start(&mut self, at: Instant) {
+        if self.timer.is_none() {
+            self.timer = Some(self.driver.sleep(at, self.ring.clone()));
         }
     }
 }
@@ -140,26 +154,53 @@ impl Future for After {
         let Some(at) = self.at else {
             return Poll::Pending;
         };
-        let replaced = {
-            let mut state = self.ring.state.lock();
-            if state.rung {
-                return Poll::Ready(at);
-            }
-            match &state.waker {
-                Some(waker) if waker.will_wake(cx.waker()) => None,
-                _ => state.waker.replace(cx.waker().clone()),
-            }
-        };
-        // Outside the lock: the destructor of a foreign waker may make this timer fire.
-        drop(replaced);
-        if self.timer.is_none() {
-            if at <= self.driver.now() {
-                self.ring.state.lock().rung = true;
-                return Poll::Ready(at);
-            }
-            self.timer = Some(self.driver.sleep(at, self.ring.clone()));
+        if self.look() || !self.ring.wake_later(cx.waker()) {
+            return Poll::Ready(at);
         }
+        self.start(at);
         Poll::Pending
+    }
+}
+
+impl Signal for After {
+    type Output = Instant;
+
+    fn has_fired(&self) -> bool {
+        self.ring.has_rung()
+    }
+
+    /// A timer that is set tells; without one, the clock does.
+    fn look(&mut self) -> bool {
+        if self.has_fired() {
+            return true;
+        }
+        let is_due = self.timer.is_none() && self.at.is_some_and(|at| at <= self.driver.now());
+        if is_due {
+            self.ring.rung.store(true, Ordering::Release);
+        }
+        is_due
+    }
+
+    fn enter(&mut self, claim: &Arc<Claim>, case: usize) -> bool {
+        let Some(at) = self.at else { return true };
+        self.entered = self.ring.watch(Watcher::Select(claim.clone(), case));
+        if self.entered {
+            self.start(at);
+        }
+        self.entered
+    }
+
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.entered) {
+            let _watcher = self.ring.watcher.lock().take();
+        }
+    }
+
+    fn output(&mut self) -> Instant {
+        match self.at {
+            Some(at) => at,
+            None => unreachable!("what is never does not fire"),
+        }
     }
 }
 
@@ -181,23 +222,51 @@ impl fmt::Debug for After {
 
 struct Ring {
     owner: Option<Id>,
-    state: Mutex<RingState>,
+    // Set once, under the lock of the watcher if a timer sets it; read without.
+    rung: AtomicBool,
+    watcher: Mutex<Option<Watcher>>,
 }
 
-#[derive(Default)]
-struct RingState {
-    rung: bool,
-    waker: Option<Waker>,
+impl Ring {
+    fn has_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
+    /// Says whom to tell in place of an earlier one. Returns false if it has rung.
+    fn watch(&self, watcher: Watcher) -> bool {
+        let mut place = self.watcher.lock();
+        if self.has_rung() {
+            drop(place);
+            return false;
+        }
+        let replaced = place.replace(watcher);
+        // Outside the lock: the destructor of a foreign waker may make this timer fire.
+        drop(place);
+        drop(replaced);
+        true
+    }
+
+    fn wake_later(&self, waker: &Waker) -> bool {
+        let known = self.watcher.lock();
+        if known.as_ref().is_some_and(|w| w.is_task(waker)) {
+            return !self.has_rung();
+        }
+        drop(known);
+        self.watch(Watcher::Task(waker.clone()))
+    }
 }
 
 impl Alarm for Ring {
     fn fire(self: Arc<Self>) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.rung = true;
-            state.waker.take()
+        let watcher = {
+            let mut place = self.watcher.lock();
+            if let Some(watcher) = &mut *place {
+                watcher.claim();
+            }
+            self.rung.store(true, Ordering::Release);
+            place.take()
         };
-        if let Some(waker) = waker {
+        if let Some(waker) = watcher.and_then(Watcher::into_waker) {
             waker.wake();
         }
     }

@@ -108,11 +108,17 @@ impl Wait {
     #[inline]
     pub fn end(&mut self) {
         if self.registration.is_some() {
-            self.registration = None;
+            self.unregister();
         }
         if self.told.is_some() {
             self.end_told();
         }
+    }
+
+    // Not a part of the fast path around it.
+    #[inline(never)]
+    fn unregister(&mut self) {
+        self.registration = None;
     }
 
     fn end_told(&mut self) {

@@ -111,6 +111,44 @@ fn every_kind_of_event_passes_the_driver() {
 }
 
 #[test]
+fn a_select_is_told_after_the_timer_or_the_cancel_that_won_it() {
+    let log = record(Log::default(), None, |scope, _| async move {
+        let (tx, rx) = channel::rendezvous::<u8>();
+        let (context, cancel) = scope.context().with_cancel();
+        let _cancels = scope.go::<(), _>(async move {
+            sleep(3.millis()).await?;
+            cancel.cancel();
+            assert!(tx.try_send(1).is_err_and(|error| error.is_full()));
+            std::future::pending().await
+        });
+        let first = select! {
+            _ = rx.recv() => "value",
+            after(1.millis()) => "timer",
+        };
+        let second = select! {
+            _ = rx.recv() => "value",
+            context.done() => "done",
+        };
+        assert_eq!((first, second), ("timer", "done"));
+        scope.cancel("enough");
+        Ok(())
+    });
+    let lines = log.lines();
+    let at = |part: &str, from: usize| {
+        let found = lines[from..].iter().position(|line| line.contains(part));
+        from + found.unwrap_or_else(|| panic!("no {part:?} in {lines:#?}"))
+    };
+    let timer = at("Timer", 0);
+    let first = at("Operation(Select)", 0);
+    let cancel = at("Cancel", 0);
+    let second = at("Operation(Select)", first + 1);
+    assert!(
+        timer < first && first < cancel && cancel < second,
+        "{lines:#?}"
+    );
+}
+
+#[test]
 fn what_comes_from_outside_passes_the_driver_too() {
     let log = record(Log::default(), None, |scope, _| async move {
         let store = scope.spawn(Store::default).name("store").await?;

@@ -81,6 +81,7 @@ impl Pending {
     }
 
     /// Begins as a case of a select.
+    #[inline]
     pub(super) fn enter_select(&mut self) {
         assert!(
             !self.done,

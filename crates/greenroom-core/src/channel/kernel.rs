@@ -65,8 +65,8 @@ impl<T> Kernel for Send<'_, T> {
         self.end(sent)
     }
 
-    fn fail(&mut self, error: ContextError) -> Self::Output {
-        self.end(Err(Failed::Ended(error)))
+    fn fail(&mut self, error: ContextError) -> Option<Self::Output> {
+        Some(self.end(Err(Failed::Ended(error))))
     }
 }
 
@@ -111,8 +111,8 @@ impl<T> Kernel for SendFrom<'_, T> {
         self.end(sent)
     }
 
-    fn fail(&mut self, error: ContextError) -> Self::Output {
-        self.end(Err(Failed::Ended(error)))
+    fn fail(&mut self, error: ContextError) -> Option<Self::Output> {
+        Some(self.end(Err(Failed::Ended(error))))
     }
 }
 
@@ -161,8 +161,8 @@ impl<T> Kernel for Recv<'_, T> {
         self.end(taken.ok_or(Failed::Closed))
     }
 
-    fn fail(&mut self, error: ContextError) -> Self::Output {
-        self.end(Err(Failed::Ended(error)))
+    fn fail(&mut self, error: ContextError) -> Option<Self::Output> {
+        Some(self.end(Err(Failed::Ended(error))))
     }
 }
 
@@ -213,8 +213,8 @@ impl<T> Kernel for RecvMany<'_, T> {
         self.end(taken.ok_or(Failed::Closed))
     }
 
-    fn fail(&mut self, error: ContextError) -> Self::Output {
-        self.end(Err(Failed::Ended(error)))
+    fn fail(&mut self, error: ContextError) -> Option<Self::Output> {
+        Some(self.end(Err(Failed::Ended(error))))
     }
 }
 

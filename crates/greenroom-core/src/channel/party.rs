@@ -1,9 +1,10 @@
 //! Who waits in a channel: one future by itself, or a select in several channels at once.
 //!
 //! # Invariants
-//! 1. A claim goes from waiting to claimed once, by one peer, for one case; it does not come back.
+//! 1. A claim goes to claimed once, for one case: from waiting by a peer, from waiting or busy by a
+//!    signal. It does not come back while the select has an entry anywhere.
 //! 2. Only the select's owner moves it between busy and waiting. While it is busy no peer may use any
-//!    entry of that select: its owner is at work.
+//!    entry of that select: its owner is at work. A signal may, since it hands nothing over.
 //! 3. An entry with a claimed claim is dead for every case but the claimed one: whoever meets it in a
 //!    queue takes it out of the queue.
 
@@ -23,36 +24,61 @@ pub struct Claim {
     // Its partner everywhere is another access to itself; what an entry holds is guarded by the lock
     // of its channel.
     state: AtomicUsize,
-    // Written by the owner when it is polled; taken by the peer that claims.
+    // Written by the owner when it is polled; taken by the peer that claims. Locked inside the lock of
+    // a channel or a signal, and nothing runs or is locked inside it.
     waker: Mutex<Option<Waker>>,
 }
 
 impl Claim {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(waker: &Waker) -> Arc<Self> {
         Arc::new(Self {
             state: AtomicUsize::new(BUSY),
-            waker: Mutex::new(None),
+            waker: Mutex::new(Some(waker.clone())),
         })
     }
 
     /// Says whom to wake; the owner looks at the state after it, never before.
     pub(crate) fn set_waker(&self, waker: &Waker) {
-        let old = {
-            let mut slot = self.waker.lock();
-            if slot.as_ref().is_some_and(|w| w.will_wake(waker)) {
-                return;
-            }
-            slot.replace(waker.clone())
-        };
+        let known = self.waker.lock();
+        if known.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            return;
+        }
+        drop(known);
+        let waker = waker.clone();
+        let old = self.waker.lock().replace(waker);
         drop(old);
     }
 
-    /// Lets peers claim. Only the owner calls it, while it is busy.
+    /// Begins anew and lets peers claim. Only the owner calls it, while it has no entry anywhere.
     pub(crate) fn open(&self) {
         self.state.store(WAITING, Ordering::SeqCst);
     }
 
-    /// Keeps peers away. It fails with the claimed case if a peer came first.
+    /// Lets peers claim again after [`hold`](Self::hold). It fails with the claimed case if a signal
+    /// came first.
+    pub(crate) fn reopen(&self) -> Result<(), usize> {
+        match self
+            .state
+            .compare_exchange(BUSY, WAITING, Ordering::SeqCst, Ordering::SeqCst)
+        {
+            Ok(_) | Err(WAITING) => Ok(()),
+            Err(claimed) => Err(claimed - CLAIMED),
+        }
+    }
+
+    /// Claims for a case that hands nothing over, also while the owner is at work. Returns whom to wake.
+    pub(crate) fn signal(&self, case: usize) -> Option<Waker> {
+        let unclaimed = |state| (state < CLAIMED).then_some(CLAIMED + case);
+        match self
+            .state
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, unclaimed)
+        {
+            Ok(_) => self.waker.lock().take(),
+            Err(_) => None,
+        }
+    }
+
+    /// Keeps peers away. It fails with the claimed case if a peer or a signal came first.
     pub(crate) fn hold(&self) -> Result<(), usize> {
         match self
             .state
@@ -63,7 +89,7 @@ impl Claim {
         }
     }
 
-    /// Returns the case that a peer claimed.
+    /// Returns the claimed case.
     pub(crate) fn claimed(&self) -> Option<usize> {
         self.state.load(Ordering::SeqCst).checked_sub(CLAIMED)
     }

@@ -2,10 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::{Context, Registration};
+use crate::channel::Claim;
 use crate::error::ContextError;
+use crate::select::Signal;
 
 /// Completes when its context ends, with the way it ended. Made by [`Context::done`].
 ///
@@ -25,11 +28,6 @@ impl Done {
             registration: None,
         }
     }
-
-    /// Returns whether its context has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.context.ended_quietly().is_some()
-    }
 }
 
 impl Future for Done {
@@ -41,5 +39,29 @@ impl Future for Done {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(error),
         }
+    }
+}
+
+impl Signal for Done {
+    type Output = ContextError;
+
+    fn has_fired(&self) -> bool {
+        self.context.has_ended()
+    }
+
+    fn enter(&mut self, claim: &Arc<Claim>, case: usize) -> bool {
+        Registration::enter_case(&mut self.registration, &self.context, claim, case)
+    }
+
+    fn leave(&mut self) {
+        self.registration = None;
+    }
+
+    fn output(&mut self) -> ContextError {
+        self.context.0.node.end_that_claimed()
+    }
+
+    fn is_context(&self) -> bool {
+        true
     }
 }

@@ -5,7 +5,8 @@
 //! with the current one. No operation takes it as a parameter.
 //!
 //! # Ordering
-//! A cancel marks the whole subtree before it returns. Wake-ups and after-functions follow as events.
+//! A cancel marks the whole subtree before it returns, and wins the selects that wait for it. Wake-ups
+//! and after-functions follow as events.
 
 mod after;
 mod deadline;
@@ -228,6 +229,9 @@ impl Context {
     }
 
     /// Returns a future that completes when the context ends.
+    ///
+    /// As a case of [`select!`](crate::select!) it is the kernel's: the end wins a waiting select before
+    /// the cancel returns.
     ///
     /// # Cancel safety
     /// Cancel safe. The future holds the context, not a task; dropping it leaves nothing behind.

@@ -10,12 +10,14 @@
 //! 4. A node takes its end from its parent as that is marked, never from the walk's start: so when two
 //!    cancels race, no descendant shows a later cause than its parent.
 //! 5. A child holds its parent; a parent holds its children weakly. A chain is taken apart by a loop.
-//! 6. A node that can end by itself or with its parent holds itself while it has after-functions: they
+//! 6. The end claims each select that waits for it before it shows, under the node's lock. So who sees
+//!    the end, or returns from the cancel, finds no such select that still takes from a peer.
+//! 7. A node that can end by itself or with its parent holds itself while it has after-functions: they
 //!    run also if every context of it is dropped before. Its end, or the last `stop`, breaks the cycle.
 //!
 //! # Deadlock safety
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
-//! the drop of another node runs.
+//! the drop of another node runs. Inside a node's lock only the waker's slot of a claim is locked.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -28,11 +30,13 @@ use slab::Slab;
 use super::Context;
 use super::after::Pending;
 use super::deadline::Deadline;
+use crate::channel::Claim;
 use crate::current::Handle;
 use crate::driver::{self, EventKind};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::Registry;
+use crate::select::Watcher;
 use crate::unwind;
 
 pub(super) struct Root {
@@ -64,9 +68,9 @@ const NO_SLOT: usize = usize::MAX;
 #[derive(Default)]
 struct Lists {
     children: Slab<Weak<Node>>,
-    waiters: Slab<Waker>,
+    waiters: Slab<Watcher>,
     after: Slab<Pending>,
-    // Invariant 6: set while `after` has entries.
+    // Invariant 7: set while `after` has entries.
     held: Option<Arc<Node>>,
     deadline: Option<Deadline>,
 }
@@ -132,6 +136,18 @@ impl Node {
         self.ended.get()
     }
 
+    /// Returns the end that has claimed a select, also if it does not show yet.
+    pub(super) fn end_that_claimed(&self) -> ContextError {
+        if self.ended.get().is_none() {
+            // Invariant 6: it shows when the lock under which it claimed is free.
+            drop(self.lists.lock());
+        }
+        match self.ended.get() {
+            Some(error) => error.clone(),
+            None => unreachable!("only an end claims"),
+        }
+    }
+
     /// Keeps a deadline's timer until the node ends, or gives it back if it has ended meanwhile.
     pub(super) fn keep_deadline(&self, deadline: Deadline) -> Result<(), Deadline> {
         let mut lists = self.lists.lock();
@@ -140,6 +156,18 @@ impl Node {
         }
         lists.deadline = Some(deadline);
         Ok(())
+    }
+
+    /// Enters who waits for the end, or returns how the node ended.
+    fn watch(&self, watcher: Watcher) -> Result<usize, ContextError> {
+        let mut lists = self.lists.lock();
+        if let Some(error) = self.ended.get() {
+            let error = error.clone();
+            drop(lists);
+            // The watcher goes with the call, after the lock.
+            return Err(error);
+        }
+        Ok(lists.waiters.insert(watcher))
     }
 
     /// Registers an after-function, or gives it back if the node has ended.
@@ -185,8 +213,14 @@ impl Node {
                 continue;
             }
             let mut lists = node.lists.lock();
-            if node.ended.set(error).is_ok() {
+            if node.ended.get().is_none() {
                 newly = true;
+                // Invariant 6.
+                for (_, watcher) in &mut lists.waiters {
+                    watcher.claim();
+                }
+                // Unset until now, and set under this lock only.
+                let _set = node.ended.set(error);
                 woken.push(Woken {
                     waiters: std::mem::take(&mut lists.waiters),
                     after: std::mem::take(&mut lists.after),
@@ -247,7 +281,7 @@ impl Node {
 }
 
 struct Woken {
-    waiters: Slab<Waker>,
+    waiters: Slab<Watcher>,
     after: Slab<Pending>,
     deadline: Option<Deadline>,
     _held: Option<Arc<Node>>,
@@ -255,7 +289,8 @@ struct Woken {
 
 impl Woken {
     fn deliver(self) {
-        unwind::wake_all(self.waiters.into_iter().map(|(_, waker)| waker));
+        let waiters = self.waiters.into_iter();
+        unwind::wake_all(waiters.filter_map(|(_, watcher)| watcher.into_waker()));
         for (_, pending) in self.after {
             pending.start();
         }
@@ -280,12 +315,13 @@ impl Drop for Node {
     }
 }
 
-/// A waker entered with a context, taken out when it is dropped.
+/// A waker, or a case of a select, entered with a context; taken out when it is dropped.
 #[derive(Debug)]
 pub struct Registration {
     node: Arc<Node>,
     key: usize,
-    waker: Waker,
+    // None for a case of a select.
+    waker: Option<Waker>,
 }
 
 impl Registration {
@@ -306,27 +342,38 @@ impl Registration {
         }
         if let Some(there) = registration
             && Arc::ptr_eq(&there.node, node)
-            && there.waker.will_wake(waker)
+            && there.waker.as_ref().is_some_and(|w| w.will_wake(waker))
         {
             return Ok(());
         }
         *registration = None;
         // Cloned outside the lock: a foreign waker's code runs there.
         let (entered, waker) = (waker.clone(), waker.clone());
-        let mut lists = node.lists.lock();
-        if let Some(error) = node.ended.get() {
-            let error = error.clone();
-            drop(lists);
-            return Err(error);
-        }
-        let key = lists.waiters.insert(entered);
-        drop(lists);
+        let key = node.watch(Watcher::Task(entered))?;
         *registration = Some(Self {
             node: node.clone(),
             key,
-            waker,
+            waker: Some(waker),
         });
         Ok(())
+    }
+
+    /// Enters a case of a select in place of an earlier registration. Returns false, with nothing
+    /// registered, if the context has ended.
+    pub(super) fn enter_case(
+        registration: &mut Option<Self>,
+        context: &Context,
+        claim: &Arc<Claim>,
+        case: usize,
+    ) -> bool {
+        let node = &context.0.node;
+        let entered = node.watch(Watcher::Select(claim.clone(), case));
+        *registration = entered.ok().map(|key| Self {
+            node: node.clone(),
+            key,
+            waker: None,
+        });
+        registration.is_some()
     }
 }
 

@@ -1,4 +1,4 @@
-//! One case of a select: a kernel operation, the end of a context, or any other future.
+//! One case of a select: an operation of a channel, a signal, or any other future.
 
 use std::fmt;
 use std::future::Future;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use crate::channel::Claim;
-use crate::context::Done;
 use crate::error::ContextError;
 use crate::id::Id;
 
@@ -16,13 +15,19 @@ pub trait Kernel {
     /// What it gives.
     type Output;
 
+    /// Returns what it is.
+    fn kind(&self) -> Kind {
+        Kind::Channel
+    }
+
     /// Takes part from now on. An operation that was polled before leaves its queue, or is complete.
     fn begin(&mut self) -> Option<Self::Output>;
 
     /// Takes effect if it can, and if `unchanged` holds under the lock of its object.
     fn attempt(&mut self, unchanged: &dyn Fn() -> bool) -> Attempt<Self::Output>;
 
-    /// Enters its object's queue. Returns whether it could take effect, as seen in the same step.
+    /// Enters its object's queue. Returns whether it could take effect, as seen in the same step; a
+    /// signal has not entered then.
     fn register(&mut self, claim: &Arc<Claim>, case: usize) -> bool;
 
     /// Returns whether it could take effect with someone outside of its select.
@@ -34,8 +39,8 @@ pub trait Kernel {
     /// Completes after a peer has claimed it.
     fn complete(&mut self) -> Self::Output;
 
-    /// Completes because the context has ended.
-    fn fail(&mut self, error: ContextError) -> Self::Output;
+    /// Completes because the context has ended, if it can fail.
+    fn fail(&mut self, error: ContextError) -> Option<Self::Output>;
 
     /// Returns where its object is in the one order in which all selects register.
     fn address(&self) -> usize;
@@ -45,6 +50,22 @@ pub trait Kernel {
 
     /// Returns its object's id.
     fn id(&self) -> Option<&Id>;
+
+    /// Returns whether it is the end of a context that has ended.
+    fn is_ended_context(&self) -> bool {
+        false
+    }
+}
+
+/// What a case is. The kernel's come last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Any future.
+    Future,
+    /// The end of a context, or a timer.
+    Signal,
+    /// An operation of a channel.
+    Channel,
 }
 
 /// What came of trying a case.
@@ -74,11 +95,8 @@ pub trait Case {
     /// What it gives.
     type Output;
 
-    /// Whether it is a kernel case.
-    const KERNEL: bool = false;
-
-    /// Returns whether its guard held.
-    fn is_enabled(&self) -> bool;
+    /// Returns what it is, or `None` if its guard did not hold.
+    fn kind(&self) -> Option<Kind>;
 
     /// Tries it; a future is polled.
     fn attempt(
@@ -86,11 +104,6 @@ pub trait Case {
         cx: &mut task::Context<'_>,
         unchanged: &dyn Fn() -> bool,
     ) -> Attempt<Self::Output>;
-
-    /// Returns whether it is the end of a context that has ended.
-    fn is_ended_context(&self) -> bool {
-        false
-    }
 
     /// Returns the kernel operation.
     fn kernel(&mut self) -> Option<&mut dyn Kernel<Output = Self::Output>> {
@@ -128,20 +141,14 @@ pub struct KernelCase<'a, K> {
     seen: Option<u64>,
 }
 
-/// A case that waits for the end of a context.
-#[derive(Debug)]
-pub struct DoneCase<'a>(Option<Pin<&'a mut Done>>);
-
 /// A case of any other future.
 pub struct FutureCase<'a, F>(Option<Pin<&'a mut F>>);
 
 impl<K: Kernel> Case for KernelCase<'_, K> {
     type Output = K::Output;
 
-    const KERNEL: bool = true;
-
-    fn is_enabled(&self) -> bool {
-        self.operation.is_some()
+    fn kind(&self) -> Option<Kind> {
+        self.operation.as_ref().map(|operation| operation.kind())
     }
 
     fn attempt(
@@ -181,31 +188,11 @@ impl<K: Kernel> Case for KernelCase<'_, K> {
     }
 }
 
-impl Case for DoneCase<'_> {
-    type Output = ContextError;
-
-    fn is_enabled(&self) -> bool {
-        self.0.is_some()
-    }
-
-    fn attempt(
-        &mut self,
-        cx: &mut task::Context<'_>,
-        _unchanged: &dyn Fn() -> bool,
-    ) -> Attempt<ContextError> {
-        poll(&mut self.0, cx)
-    }
-
-    fn is_ended_context(&self) -> bool {
-        self.0.as_ref().is_some_and(|done| done.has_ended())
-    }
-}
-
 impl<F: Future> Case for FutureCase<'_, F> {
     type Output = F::Output;
 
-    fn is_enabled(&self) -> bool {
-        self.0.is_some()
+    fn kind(&self) -> Option<Kind> {
+        self.0.as_ref().map(|_| Kind::Future)
     }
 
     fn attempt(
@@ -213,17 +200,10 @@ impl<F: Future> Case for FutureCase<'_, F> {
         cx: &mut task::Context<'_>,
         _unchanged: &dyn Fn() -> bool,
     ) -> Attempt<F::Output> {
-        poll(&mut self.0, cx)
-    }
-}
-
-fn poll<F: Future>(
-    future: &mut Option<Pin<&mut F>>,
-    cx: &mut task::Context<'_>,
-) -> Attempt<F::Output> {
-    match future.as_mut().map(|future| future.as_mut().poll(cx)) {
-        Some(Poll::Ready(output)) => Attempt::Ready(output),
-        _ => Attempt::NotReady(0),
+        match self.0.as_mut().map(|future| future.as_mut().poll(cx)) {
+            Some(Poll::Ready(output)) => Attempt::Ready(output),
+            _ => Attempt::NotReady(0),
+        }
     }
 }
 
@@ -239,9 +219,9 @@ impl<F> fmt::Debug for FutureCase<'_, F> {
     }
 }
 
-// The three traits give `Pinned<F>` one method each of the same name. A method call prefers one that
+// The two traits give `Pinned<F>` one method each of the same name. A method call prefers one that
 // takes the value over one that takes a reference to it, so a future becomes a `FutureCase` only if
-// it is neither an operation of the kernel nor the end of a context.
+// it is not the kernel's.
 
 /// Makes a kernel case.
 pub trait ByKernel<'a, K> {
@@ -255,18 +235,6 @@ impl<'a, K: Kernel + Unpin> ByKernel<'a, K> for Pinned<'a, K> {
             operation: self.0.map(Pin::get_mut),
             seen: None,
         }
-    }
-}
-
-/// Makes a case of a context.
-pub trait ByDone<'a> {
-    /// Makes it.
-    fn greenroom_case(self) -> DoneCase<'a>;
-}
-
-impl<'a> ByDone<'a> for Pinned<'a, Done> {
-    fn greenroom_case(self) -> DoneCase<'a> {
-        DoneCase(self.0)
     }
 }
 

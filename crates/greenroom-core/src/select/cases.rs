@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task;
 
-use super::case::{Attempt, Case};
+use super::case::{Attempt, Case, Kind};
 use crate::channel::Claim;
 use crate::error::ContextError;
 use crate::id::Id;
@@ -16,8 +16,8 @@ pub trait Cases {
     /// How many there are.
     const LEN: usize;
 
-    /// Returns the enabled cases, one bit each, kernel cases only if `kernel`.
-    fn enabled(&self, kernel: bool) -> u64;
+    /// Returns the enabled cases from a kind on, one bit each.
+    fn enabled(&self, least: Kind) -> u64;
     /// Returns whether a case waits for a context that has ended.
     fn has_ended_context(&self) -> bool;
     /// Begins each kernel case; see [`Kernel::begin`](super::Kernel::begin).
@@ -43,7 +43,7 @@ pub trait Cases {
     fn leave(&mut self);
     /// Completes a claimed kernel case.
     fn complete(&mut self, index: usize) -> Option<Self::Output>;
-    /// Completes a kernel case because the context has ended.
+    /// Completes a channel's case because the context has ended.
     fn fail(&mut self, index: usize, error: ContextError) -> Option<Self::Output>;
     /// Returns the id of a kernel case's object.
     fn id(&self, index: usize) -> Option<Id>;
@@ -85,13 +85,14 @@ impl<H: Case, R: Cases> Cases for Cons<H, R> {
 
     const LEN: usize = 1 + R::LEN;
 
-    fn enabled(&self, kernel: bool) -> u64 {
-        let head = self.head.is_enabled() && (H::KERNEL || !kernel);
-        u64::from(head) | self.rest.enabled(kernel) << 1
+    fn enabled(&self, least: Kind) -> u64 {
+        let head = self.head.kind().is_some_and(|kind| kind >= least);
+        u64::from(head) | self.rest.enabled(least) << 1
     }
 
     fn has_ended_context(&self) -> bool {
-        self.head.is_ended_context() || self.rest.has_ended_context()
+        let kernel = self.head.kernel_ref();
+        kernel.is_some_and(|kernel| kernel.is_ended_context()) || self.rest.has_ended_context()
     }
 
     fn begin(&mut self) -> Option<(usize, Self::Output)> {
@@ -171,7 +172,7 @@ impl<H: Case, R: Cases> Cases for Cons<H, R> {
 
     fn fail(&mut self, index: usize, error: ContextError) -> Option<Self::Output> {
         match index.checked_sub(1) {
-            None => Some(Fired::Here(self.head.kernel()?.fail(error))),
+            None => self.head.kernel()?.fail(error).map(Fired::Here),
             Some(index) => self.rest.fail(index, error).map(Fired::There),
         }
     }
@@ -189,7 +190,7 @@ impl Cases for Nil {
 
     const LEN: usize = 0;
 
-    fn enabled(&self, _kernel: bool) -> u64 {
+    fn enabled(&self, _least: Kind) -> u64 {
         0
     }
 

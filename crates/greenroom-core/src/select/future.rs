@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use super::case::Attempt;
+use super::case::{Attempt, Kind};
 use super::cases::Cases;
 use crate::channel::Claim;
 use crate::current;
@@ -19,7 +19,7 @@ const MOST: usize = 64;
 
 /// Waits until one case has fired. Made by [`select!`](crate::select!).
 #[must_use = "futures do nothing unless polled"]
-pub struct Select<C> {
+pub struct Select<C: Cases> {
     cases: C,
     fair: bool,
     phase: Phase,
@@ -29,7 +29,7 @@ pub struct Select<C> {
 
 /// A select that does not wait. Made by [`select!`](crate::select!) with a default.
 #[must_use = "futures do nothing unless polled"]
-pub struct SelectOrDefault<C>(Select<C>);
+pub struct SelectOrDefault<C: Cases>(Select<C>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -75,18 +75,18 @@ impl<C: Cases> Select<C> {
 
     /// Tries until a case has fired, or all were not ready at one instant.
     fn settle(&mut self, cx: &mut task::Context<'_>) -> Option<C::Output> {
-        let kernel = self.cases.enabled(true);
+        let channels = self.cases.enabled(Kind::Channel);
         loop {
-            if kernel != 0
+            if channels != 0
                 && let Some(error) = Wait::ended()
                 && !self.cases.has_ended_context()
             {
-                let first = kernel.trailing_zeros() as usize;
+                let first = channels.trailing_zeros() as usize;
                 if let Some(output) = self.cases.fail(first, error) {
                     return Some(self.fire(first, output));
                 }
             }
-            match self.pass(self.cases.enabled(false), cx) {
+            match self.pass(self.cases.enabled(Kind::Future), cx) {
                 Look::Fired(index, output) => return Some(self.fire(index, output)),
                 Look::Again => {}
                 // Invariant 2.
@@ -117,25 +117,48 @@ impl<C: Cases> Select<C> {
 
     /// Enters the queues, and looks once more from inside.
     fn park(&mut self, cx: &mut task::Context<'_>) -> Look<C::Output> {
-        let kernel = self.cases.enabled(true);
-        let claim = self.claim.get_or_insert_with(Claim::new).clone();
-        claim.set_waker(cx.waker());
+        let channels = self.cases.enabled(Kind::Channel);
+        let signals = self.cases.enabled(Kind::Signal) & !channels;
+        let claim = match &self.claim {
+            Some(claim) => {
+                claim.set_waker(cx.waker());
+                claim.clone()
+            }
+            None => self.claim.insert(Claim::new(cx.waker())).clone(),
+        };
         claim.open();
         self.phase = Phase::Parked;
+        // Invariant 7.
+        for index in bits(signals) {
+            if self.cases.register(index, &claim, index) {
+                return self.turn_back(&claim);
+            }
+        }
         // Invariant 5.
         let mut order = [0; MOST];
         let mut len = 0;
-        for index in bits(kernel) {
+        for index in bits(channels) {
             order[len] = index;
             len += 1;
         }
         order[..len].sort_unstable_by_key(|&index| (self.cases.address(index), index));
         for &index in &order[..len] {
             if self.cases.register(index, &claim, index) {
-                return self.retract(&claim);
+                return self.turn_back(&claim);
             }
         }
         Look::Nothing
+    }
+
+    /// Leaves the queues that it has entered so far to start over, unless a peer came first. A signal
+    /// that came first is found again, in the order of the cases.
+    fn turn_back(&mut self, claim: &Claim) -> Look<C::Output> {
+        match claim.hold() {
+            Err(index) if self.cases.enabled(Kind::Channel) & (1 << index) != 0 => {
+                self.claimed(index)
+            }
+            _ => self.start_over(),
+        }
     }
 
     /// Goes on with a parked select.
@@ -144,8 +167,7 @@ impl<C: Cases> Select<C> {
             return Look::Again;
         };
         claim.set_waker(cx.waker());
-        let kernel = self.cases.enabled(true);
-        let futures = self.cases.enabled(false) & !kernel;
+        let futures = self.cases.enabled(Kind::Future) & !self.cases.enabled(Kind::Signal);
         if futures == 0 {
             if let Some(index) = claim.claimed() {
                 return self.claimed(index);
@@ -165,9 +187,11 @@ impl<C: Cases> Select<C> {
         if self.wait(cx).is_ready() {
             return self.retract(&claim);
         }
-        claim.open();
-        // A peer that came meanwhile went past this select.
-        for index in bits(kernel) {
+        // A signal that came meanwhile has claimed; a peer went past this select.
+        if let Err(index) = claim.reopen() {
+            return self.claimed(index);
+        }
+        for index in bits(self.cases.enabled(Kind::Channel)) {
             if self.cases.is_ready(index, &claim) {
                 return self.retract(&claim);
             }
@@ -175,16 +199,18 @@ impl<C: Cases> Select<C> {
         Look::Nothing
     }
 
-    /// Leaves the queues to start over, unless a peer came first.
+    /// Leaves the queues to start over, unless a peer or a signal came first.
     fn retract(&mut self, claim: &Claim) -> Look<C::Output> {
         match claim.hold() {
             Err(index) => self.claimed(index),
-            Ok(()) => {
-                self.cases.leave();
-                self.phase = Phase::New;
-                Look::Again
-            }
+            Ok(()) => self.start_over(),
         }
+    }
+
+    fn start_over(&mut self) -> Look<C::Output> {
+        self.cases.leave();
+        self.phase = Phase::New;
+        Look::Again
     }
 
     fn claimed(&mut self, index: usize) -> Look<C::Output> {
@@ -196,7 +222,13 @@ impl<C: Cases> Select<C> {
 
     fn wait(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
         let cases = &self.cases;
-        let first = cases.enabled(true).trailing_zeros() as usize;
+        let channels = cases.enabled(Kind::Channel);
+        if channels == 0 {
+            // Nothing here could fail with the current context.
+            self.wait.tell(|| None);
+            return Poll::Pending;
+        }
+        let first = channels.trailing_zeros() as usize;
         self.wait.poll(cx, || cases.id(first), None).map(|_| ())
     }
 
@@ -240,7 +272,7 @@ impl<C: Cases + Unpin> Future for Select<C> {
             if let Some(output) = this.settle(cx) {
                 return Poll::Ready(output);
             }
-            if this.cases.enabled(true) == 0 {
+            if this.cases.enabled(Kind::Signal) == 0 {
                 return Poll::Pending;
             }
             if this.wait(cx).is_ready() {
@@ -265,13 +297,22 @@ impl<C: Cases + Unpin> Future for SelectOrDefault<C> {
     }
 }
 
-impl<C> fmt::Debug for Select<C> {
+impl<C: Cases> Drop for Select<C> {
+    fn drop(&mut self) {
+        // The cases that are kept by reference do not go with it.
+        if self.phase == Phase::Parked {
+            self.cases.leave();
+        }
+    }
+}
+
+impl<C: Cases> fmt::Debug for Select<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Select").finish_non_exhaustive()
     }
 }
 
-impl<C> fmt::Debug for SelectOrDefault<C> {
+impl<C: Cases> fmt::Debug for SelectOrDefault<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SelectOrDefault").finish_non_exhaustive()
     }

@@ -1,10 +1,13 @@
 //! Select: waits for one of several operations, and makes exactly one. See [`select!`](crate::select!).
 //!
+//! A case is one of three kinds: an operation of a channel, a signal (the end of a context, or a timer),
+//! and any other future. The kernel's cases are the first two.
+//!
 //! # Invariants
 //! 1. A kernel case fires only at an instant at which every kernel case tried before it in the same
 //!    pass was not ready. Each try locks its own channel only, and notes the channel's version. Before a
 //!    ready case takes effect, under its own lock, the noted versions must still hold; else the pass
-//!    begins anew. Without the check: A finds c1 empty, B puts a value into c1 and then one into c2,
+//!    begins anew. A signal needs no lock: once ready it stays so, and its version is just that. Without the check: A finds c1 empty, B puts a value into c1 and then one into c2,
 //!    A takes from c2. Then a biased select has passed over the case that was ready first.
 //! 2. The default fires only if all noted versions still hold after the last try, so that at the
 //!    instant of that try nothing was ready. Without it: c1 holds a value. A finds c2 empty, B puts a
@@ -12,12 +15,14 @@
 //!    the two was ready all the time. The version is written before the lock is released and read
 //!    after a later lock of the same or another channel: whoever sees what B did in c1 sees what B did
 //!    before that in c2, and its version with it.
-//! 3. While it waits, a select has an entry in each channel and one claim for them all. Whoever meets an
-//!    entry must win the claim before it hands over or takes a value, so one case fires, once. A value
+//! 3. While it waits, a select has an entry in each channel and signal, and one claim for them all.
+//!    Whoever meets an entry must win the claim before it hands over or takes a value, so one case
+//!    fires, once. A signal wins it at the moment at which it fires, not when the task runs: a cancel
+//!    and then a send in one turn fire the case of the context, and the send finds nobody. A value
 //!    handed over lies in the entry of the claimed case: no losing case ever holds one. A value to send
 //!    lies in its case's entry until the claim is won for that case; a losing case takes it back.
 //! 4. Futures that are not the kernel's are polled while the claim is held back, so no peer can fire a
-//!    case while a future does. A peer goes past such a select; before it waits again it looks at each
+//!    case while a future does. A signal claims nevertheless, and fires unless a future does. A peer goes past such a select; before it waits again it looks at each
 //!    channel from inside. Without that look: the peer finds it busy and begins to wait, then the
 //!    select begins to wait, and both wait for ever.
 //! 5. It enters the queues in the order of the channels' addresses, and looks in the same step whether
@@ -26,6 +31,12 @@
 //!    the first of them starts over there, so they do not turn each other away for ever.
 //! 6. A select never meets itself: while it tries, it waits nowhere; and when it looks from inside it
 //!    passes over entries with its own claim.
+//! 7. It enters the signals before the channels. In the other order: it is in the channel's queue, A
+//!    cancels and then sends to it, and only then it would look at the context. If it turns out while
+//!    it enters that something is ready, a claim of a signal counts for nothing: what is ready then is
+//!    tried in order, and the signal with it, still ready.
+//! 8. A select that ends, is dropped or starts over has no entry anywhere, also for a case that is kept
+//!    by reference.
 //!
 //! A select whose other futures are being polled at this moment does not count as waiting: a `try_`
 //! operation or a default may pass it, as it would pass a task that has not come to its select yet.
@@ -37,14 +48,16 @@
 mod case;
 mod cases;
 mod future;
+mod signal;
 
 #[doc(hidden)]
-pub use case::{Attempt, Kernel};
+pub use case::{Attempt, Kernel, Kind};
 #[doc(hidden)]
-pub use case::{ByDone, ByFuture, ByKernel, Case, DoneCase, FutureCase, KernelCase, Pinned};
+pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned};
 #[doc(hidden)]
 pub use cases::{Cases, Cons, Fired, Never, Nil};
 pub use future::{Select, SelectOrDefault};
+pub(crate) use signal::{Signal, Watcher};
 
 /// Waits until one of several cases can fire, fires exactly that one, and runs its body.
 ///
@@ -60,11 +73,16 @@ pub use future::{Select, SelectOrDefault};
 ///
 /// The futures of a channel ([`send`](crate::channel::Sender::send),
 /// [`send_from`](crate::channel::Sender::send_from), [`recv`](crate::channel::Receiver::recv),
-/// [`recv_many`](crate::channel::Receiver::recv_many)) are tried as one atomic step: at the instant at
-/// which one fires, no case tried before it was ready, and at the instant at which the default fires,
-/// none was. Any other future may stand in a case, such as [`after`](crate::time::after) or
-/// [`done`](crate::Context::done): it is polled, without that guarantee. A reference to a channel's
-/// future (`&mut receive`) is such a future too.
+/// [`recv_many`](crate::channel::Receiver::recv_many)), the end of a context
+/// ([`done`](crate::Context::done)) and a timer ([`after`](crate::time::after)) are tried as one atomic
+/// step: at the instant at which one fires, no case tried before it was ready, and at the instant at
+/// which the default fires, none was. What fires first while the select waits wins it at that moment: after
+/// a cancel that it waits for, a send finds no receiver here. A timer is ready from when it has fired,
+/// or a try has seen that its time has come.
+///
+/// Any other future may stand in a case: it is polled, without that guarantee. A reference to a
+/// channel's future (`&mut receive`) is such a future too; one to a timer (`&mut timer`) or to the end of
+/// a context is as good as the thing itself.
 ///
 /// A send on a closed channel is ready: it fires with its error. So does a receive from a closed and
 /// drained one.
@@ -78,7 +96,7 @@ pub use future::{Select, SelectOrDefault};
 /// When the current context ends, a select with a channel's case fires the first of them with its
 /// `Cancelled` or `Deadline` error, in the same way as the operation by itself would. If a case waits
 /// for a context that has ended ([`Context::done`](crate::Context::done)), that one is simply ready,
-/// beside others that are. A select without a channel's case is left to its futures.
+/// beside others that are. A select without a channel's case has nothing to fail with: it goes on.
 ///
 /// # Cancel safety
 /// Dropping the select loses nothing: a value that was handed to it goes to the next receiver, a value
@@ -186,7 +204,7 @@ macro_rules! select {
     (@build $how:ident {} $($cases:tt)*) => {{
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
-            use $crate::select::{ByDone as _, ByFuture as _, ByKernel as _};
+            use $crate::select::{ByFuture as _, ByKernel as _};
             let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*)).await;
             fired
         };
@@ -195,7 +213,7 @@ macro_rules! select {
     (@build $how:ident {$default:expr} $($cases:tt)*) => {{
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
-            use $crate::select::{ByDone as _, ByFuture as _, ByKernel as _};
+            use $crate::select::{ByFuture as _, ByKernel as _};
             let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*))
                 .or_default()
                 .await;

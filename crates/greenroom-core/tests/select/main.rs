@@ -7,6 +7,10 @@ mod common;
 mod choice;
 mod defaults;
 mod ends;
+mod observed;
+mod signals;
+mod signals_threads;
+mod signals_tried;
 mod syntax;
 mod threads;
 mod waiting;
@@ -18,6 +22,14 @@ type Task<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 fn task<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Task<'a, T> {
     Box::pin(future)
+}
+
+/// What a select of a channel and a signal came to.
+#[derive(Debug, PartialEq)]
+enum Fired {
+    Done,
+    Timer,
+    Value(u8),
 }
 
 /// Asserts that a count is near its expectation: six standard deviations, once in a billion wrong.
