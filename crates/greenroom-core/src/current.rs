@@ -42,12 +42,25 @@ fn key(waker: &Waker) -> WakerKey {
 pub struct Handle {
     driver: Arc<dyn Driver>,
     observed: bool,
+    // Whether a thread on which it is current runs its tasks.
+    on_arbiter: bool,
 }
 
 impl Handle {
     /// Holds a driver. Only an observed one is told of events; see [`driver`](crate::driver).
     pub fn new(driver: Arc<dyn Driver>, observed: bool) -> Self {
-        Self { driver, observed }
+        Self {
+            driver,
+            observed,
+            on_arbiter: true,
+        }
+    }
+
+    /// Returns the handle for a thread that works for a task of this driver and may block.
+    #[must_use]
+    pub fn off_arbiter(mut self) -> Self {
+        self.on_arbiter = false;
+        self
     }
 
     /// Returns the driver.
@@ -176,6 +189,12 @@ pub fn enter_watch(waker: &Waker) -> Entered {
 #[must_use]
 pub fn driver() -> Option<Arc<dyn Driver>> {
     read(|c| c.driver.as_ref().map(|h| h.driver.clone()))
+}
+
+/// Returns whether this thread runs tasks at this moment, so that it must not block.
+#[must_use]
+pub fn is_arbiter() -> bool {
+    read(|c| c.driver.as_ref().map(|h| h.on_arbiter)).unwrap_or(false)
 }
 
 /// Returns the current driver if it is told of events.

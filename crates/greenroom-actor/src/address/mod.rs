@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use greenroom_core::blocking::{self, OnArbiter};
 use greenroom_core::channel::Sender;
 use greenroom_core::error::ContextError;
 use greenroom_core::task::WaitKind;
@@ -18,7 +19,7 @@ use greenroom_core::wait::Wait;
 use greenroom_core::{Context, ExitReason, Id, current};
 
 pub use closed::ClosedError;
-pub use error::{AskError, TellError, TryTellError};
+pub use error::{AskBlockingError, AskError, TellBlockingError, TellError, TryTellError};
 pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
@@ -129,6 +130,48 @@ impl<A: Actor> Address<A> {
         M: Send + 'static,
     {
         self.forward(message, ReplyTo::nobody()).await
+    }
+
+    /// Sends a message and blocks this thread until the reply is there. For synchronous code.
+    ///
+    /// Like [`ask`](Self::ask) otherwise.
+    ///
+    /// # Errors
+    /// - [`AskBlockingError::OnArbiter`]: this thread runs tasks, which the wait would hold up.
+    /// - [`AskBlockingError::Ask`]: as [`ask`](Self::ask).
+    pub fn ask_blocking<M>(
+        &self,
+        message: M,
+    ) -> Result<<A as HandlerLater<M>>::Reply, AskBlockingError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        match blocking::wait(self.ask(message)) {
+            Ok(asked) => asked.map_err(AskBlockingError::Ask),
+            Err(OnArbiter) => Err(AskBlockingError::OnArbiter),
+        }
+    }
+
+    /// Sends a message, blocking this thread while the mailbox has no room. For synchronous code.
+    ///
+    /// # Errors
+    /// - [`TellBlockingError::OnArbiter`]: this thread runs tasks, which the wait would hold up.
+    /// - [`TellBlockingError::Tell`]: as [`tell`](Self::tell).
+    ///
+    /// The message comes back.
+    pub fn tell_blocking<M>(&self, message: M) -> Result<(), TellBlockingError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        if current::is_arbiter() {
+            return Err(TellBlockingError::OnArbiter(message));
+        }
+        match blocking::wait(self.tell(message)) {
+            Ok(told) => told.map_err(TellBlockingError::Tell),
+            Err(OnArbiter) => unreachable!("this thread was seen to run no tasks"),
+        }
     }
 
     /// Sends a message if the mailbox has room for it now.

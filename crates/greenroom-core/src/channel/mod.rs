@@ -73,7 +73,9 @@ mod state;
 mod stream;
 
 pub use closed::Closed;
-pub use error::{RecvError, SendError, SendFromError, TryRecvError, TrySendError};
+pub use error::{
+    RecvBlockingError, RecvError, SendError, SendFromError, TryRecvError, TrySendError,
+};
 pub use receiver::Receiver;
 pub use recv::{Recv, RecvMany};
 pub use send::{Send, SendFrom};
