@@ -10,8 +10,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
+use greenroom_core::current::Handle;
 use greenroom_core::driver::{self, EventKind};
-use greenroom_core::{Id, Panic, current, unwind};
+use greenroom_core::{Driver, Id, Panic, current, unwind};
 use parking_lot::Mutex;
 
 /// Why there is no reply.
@@ -33,6 +34,8 @@ pub struct ReplyTo<R: Send + 'static>(Option<Arc<Cell<R>>>);
 
 pub(crate) struct Cell<R> {
     asker: Option<Id>,
+    // Told of the reply, wherever that comes from.
+    observer: Option<Arc<dyn Driver>>,
     state: Mutex<State<R>>,
 }
 
@@ -52,12 +55,14 @@ pub(crate) struct Answer<R: Send + 'static>(Arc<Cell<R>>);
 /// The mailbox owner's end, for the case that the handler cannot answer.
 pub(crate) trait Unanswered: Send + Sync {
     fn begin(&self);
-    fn end(&self, panic: Option<&Panic>);
+    fn end(self: Arc<Self>, panic: Option<&Panic>);
 }
 
-pub(crate) fn pair<R: Send + 'static>() -> (ReplyTo<R>, Answer<R>) {
+/// Makes both ends of an ask; `home` is the driver of the one who is asked.
+pub(crate) fn pair<R: Send + 'static>(home: &Handle) -> (ReplyTo<R>, Answer<R>) {
     let cell = Arc::new(Cell {
         asker: current::task_id(),
+        observer: current::observer().or_else(|| home.observer().cloned()),
         state: Mutex::new(State {
             answer: None,
             is_answered: false,
@@ -132,15 +137,13 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
 
 impl<R: Send + 'static> Cell<R> {
     fn deliver(cell: Arc<Self>, answer: Result<R, NoReply>) {
-        let asker = cell.asker.clone();
-        driver::deliver(
-            EventKind::Reply,
-            || asker,
-            std::any::type_name::<R>(),
-            move || {
-                cell.set(answer);
-            },
-        );
+        let Some(observer) = cell.observer.clone() else {
+            return cell.set(answer);
+        };
+        let (asker, label) = (cell.asker.clone(), std::any::type_name::<R>());
+        driver::deliver_to(&*observer, EventKind::Reply, asker, label, move || {
+            cell.set(answer);
+        });
     }
 
     fn set(&self, answer: Result<R, NoReply>) {
@@ -170,14 +173,14 @@ impl<R: Send + 'static> Unanswered for Cell<R> {
         state.in_handler = true;
     }
 
-    fn end(&self, panic: Option<&Panic>) {
+    fn end(self: Arc<Self>, panic: Option<&Panic>) {
         let is_held_elsewhere = {
             let mut state = self.state.lock();
             state.in_handler = false;
             panic.is_none() || state.is_answered
         };
         if let (false, Some(panic)) = (is_held_elsewhere, panic) {
-            self.set(Err(NoReply::Panicked(panic.clone())));
+            Cell::deliver(self, Err(NoReply::Panicked(panic.clone())));
         }
     }
 }

@@ -14,6 +14,7 @@ use greenroom_core::registry::{ActorState, Registered};
 use greenroom_core::task::TaskInfo;
 use greenroom_core::{Context, ExitReason, Id};
 use parking_lot::Mutex;
+use slab::Slab;
 
 use crate::actor::Actor;
 use crate::address::{Address, WeakAddress};
@@ -76,7 +77,8 @@ impl<A: Actor> Station<A> {
 
     pub(crate) fn signal(&self, signal: Signal) {
         let control = self.control.clone();
-        driver::deliver(
+        driver::deliver_at(
+            self.root().driver(),
             EventKind::Message,
             || Some(self.info.id.clone()),
             match signal {
@@ -160,7 +162,7 @@ pub(crate) struct Exit(Mutex<ExitState>);
 #[derive(Default)]
 struct ExitState {
     reason: Option<ExitReason>,
-    waiters: Vec<Waker>,
+    waiters: Slab<Waker>,
 }
 
 impl Exit {
@@ -174,19 +176,48 @@ impl Exit {
             state.reason = Some(reason);
             std::mem::take(&mut state.waiters)
         };
-        for waker in waiters {
+        for (_, waker) in waiters {
             waker.wake();
         }
     }
 
-    pub(crate) fn poll(&self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+    /// Ready with the reason. `place` is where the waiter's waker is kept meanwhile.
+    pub(crate) fn poll(
+        &self,
+        place: &mut Option<usize>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<ExitReason> {
+        // Cloned before the lock is taken, and dropped after: a foreign waker's code runs there.
+        let fresh = cx.waker().clone();
         let mut state = self.0.lock();
         if let Some(reason) = &state.reason {
             return Poll::Ready(reason.clone());
         }
-        if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
-            state.waiters.push(cx.waker().clone());
-        }
+        let before = match place.and_then(|place| state.waiters.get_mut(place)) {
+            Some(there) => Some(std::mem::replace(there, fresh)),
+            None => {
+                *place = Some(state.waiters.insert(fresh));
+                None
+            }
+        };
+        drop(state);
+        drop(before);
         Poll::Pending
+    }
+
+    /// Takes a waiter out that has given up.
+    pub(crate) fn leave(&self, place: &mut Option<usize>) {
+        let Some(place) = place.take() else {
+            return;
+        };
+        let gone = {
+            let mut state = self.0.lock();
+            match state.reason {
+                // The list was emptied then, and stays so.
+                Some(_) => None,
+                None => state.waiters.try_remove(place),
+            }
+        };
+        drop(gone);
     }
 }

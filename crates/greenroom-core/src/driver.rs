@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::current;
+use crate::current::{self, Handle};
 use crate::id::Id;
 use crate::task::Task;
 
@@ -48,6 +48,11 @@ pub trait Driver: Send + Sync + 'static {
     fn idle(&self) -> bool {
         false
     }
+
+    /// Called once, when the runtime has dropped its tasks. A driver that holds events drops them here,
+    /// without a lock of its own, since they keep alive what they refer to; later ones it lets take
+    /// effect.
+    fn close(&self) {}
 }
 
 /// What a timer does when its time has come.
@@ -185,6 +190,21 @@ pub fn deliver(
     }
 }
 
+/// Delivers an event to something of a runtime, from wherever it comes: through the driver of that
+/// runtime, if it is observed.
+pub fn deliver_at(
+    home: &Handle,
+    kind: EventKind,
+    object: impl FnOnce() -> Option<Id>,
+    label: &'static str,
+    effect: impl FnOnce() + Send + 'static,
+) {
+    match home.observer() {
+        None => effect(),
+        Some(driver) => deliver_to(&**driver, kind, object(), label, effect),
+    }
+}
+
 /// Delivers an event through a given observed driver.
 pub fn deliver_to(
     driver: &dyn Driver,
@@ -205,12 +225,28 @@ pub fn deliver_to(
 /// Tells the current driver, if that is observed, of an event that has taken effect.
 pub fn report(kind: EventKind, object: impl FnOnce() -> Option<Id>, label: &'static str) {
     if let Some(driver) = current::observer() {
-        driver.deliver(Event {
-            kind,
-            by: current::task_id(),
-            object: object(),
-            label,
-            effect: None,
-        });
+        report_to(&*driver, kind, object(), label);
     }
+}
+
+/// Tells the driver of a runtime, if it is observed, of an event that has taken effect there.
+pub fn report_at(
+    home: &Handle,
+    kind: EventKind,
+    object: impl FnOnce() -> Option<Id>,
+    label: &'static str,
+) {
+    if let Some(driver) = home.observer() {
+        report_to(&**driver, kind, object(), label);
+    }
+}
+
+fn report_to(driver: &dyn Driver, kind: EventKind, object: Option<Id>, label: &'static str) {
+    driver.deliver(Event {
+        kind,
+        by: current::task_id(),
+        object,
+        label,
+        effect: None,
+    });
 }

@@ -18,4 +18,5 @@ pub mod prelude {
     };
     pub use greenroom_core::time::{Durations, after, sleep};
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
+    pub use greenroom_patterns::prelude::*;
 }

@@ -1,5 +1,6 @@
 //! What a handler and a hook get beside the state.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::{Actor, HandlerLater};
 use crate::address::{Address, WeakAddress};
 use crate::mailbox::BoxedEnvelope;
 use crate::scope::Scope;
+use crate::supervision::forget;
 
 /// The actor's own side: its address, its timers, its sources of messages, and the context of the
 /// message in hand.
@@ -41,6 +43,19 @@ impl<A: Actor> ActorContext<A> {
             sources: Sources::default(),
             is_stopping: false,
         }
+    }
+
+    /// Drops what the user has put into it, each thing in a catch of its own; gives the first panic.
+    pub(crate) fn take_apart(&mut self) -> Result<(), Box<dyn Any + Send>> {
+        let mut first = Ok(());
+        while let Some(dropped) = self.timers.drop_one().or_else(|| self.sources.drop_one()) {
+            match (&first, dropped) {
+                (Ok(()), dropped) => first = dropped,
+                (Err(_), Err(payload)) => forget(payload),
+                (Err(_), Ok(())) => {}
+            }
+        }
+        first
     }
 
     /// Returns the actor's address, which does not keep it alive.
@@ -141,6 +156,15 @@ where
         reply: crate::reply::ReplyTo::nobody(),
         context,
     })
+}
+
+// The life that holds it may be dropped at an await, with its arbiter.
+impl<A: Actor> Drop for ActorContext<A> {
+    fn drop(&mut self) {
+        if let Err(payload) = self.take_apart() {
+            forget(payload);
+        }
+    }
 }
 
 impl<A: Actor> fmt::Debug for ActorContext<A> {

@@ -1,10 +1,11 @@
 //! Streams whose items an actor handles as messages.
 
+use std::any::Any;
 use std::pin::pin;
 use std::task::{Context as TaskContext, Poll};
 
 use futures_core::Stream;
-use greenroom_core::Context;
+use greenroom_core::{Context, unwind};
 
 use super::context::own_message;
 use super::{Actor, HandlerLater};
@@ -16,6 +17,8 @@ pub(crate) struct Sources<A: Actor> {
     all: Vec<Source<A>>,
     // Where the next look begins, so that a busy stream does not starve the others.
     next: usize,
+    // Whether the last message was one of theirs, so that the mailbox comes next.
+    has_had_its_turn: bool,
 }
 
 impl<A: Actor> Default for Sources<A> {
@@ -23,6 +26,7 @@ impl<A: Actor> Default for Sources<A> {
         Self {
             all: Vec::new(),
             next: 0,
+            has_had_its_turn: false,
         }
     }
 }
@@ -46,6 +50,16 @@ impl<A: Actor> Sources<A> {
         }));
     }
 
+    /// Drops a stream in a catch; `None` when none is left.
+    pub(super) fn drop_one(&mut self) -> Option<Result<(), Box<dyn Any + Send>>> {
+        self.all.pop().map(unwind::drop_caught)
+    }
+
+    /// Returns whether it is the mailbox's turn, which then is over.
+    pub(crate) fn give_way(&mut self) -> bool {
+        std::mem::take(&mut self.has_had_its_turn)
+    }
+
     /// Ready with the next item of any stream. Streams that have ended are dropped.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<BoxedEnvelope<A>> {
         let mut looked = 0;
@@ -54,6 +68,7 @@ impl<A: Actor> Sources<A> {
             match self.all[at](cx) {
                 Poll::Ready(Some(envelope)) => {
                     self.next = at + 1;
+                    self.has_had_its_turn = true;
                     return Poll::Ready(envelope);
                 }
                 Poll::Ready(None) => {

@@ -1,12 +1,13 @@
 //! The timers of one actor.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use greenroom_core::driver::{Alarm, Driver, TimerKey};
-use greenroom_core::{Context, Id};
+use greenroom_core::{Context, Id, unwind};
 
 use super::context::own_message;
 use super::{Actor, HandlerLater};
@@ -133,11 +134,12 @@ impl<A: Actor> Timers<A> {
     }
 }
 
-impl<A: Actor> Drop for Timers<A> {
-    fn drop(&mut self) {
-        for timer in self.set.values() {
-            self.driver.forget(timer.key);
-        }
+impl<A: Actor> Timers<A> {
+    /// Forgets a timer and drops its message in a catch; `None` when none is left.
+    pub(super) fn drop_one(&mut self) -> Option<Result<(), Box<dyn Any + Send>>> {
+        let (_, timer) = self.set.pop_first()?;
+        self.driver.forget(timer.key);
+        Some(unwind::drop_caught(timer.kind))
     }
 }
 

@@ -23,10 +23,26 @@ pub enum ClosedError {
     Deadline,
 }
 
+struct Waiter<A: Actor> {
+    station: Arc<Station<A>>,
+    place: Option<usize>,
+}
+
+impl<A: Actor> Drop for Waiter<A> {
+    fn drop(&mut self) {
+        self.station.exit.leave(&mut self.place);
+    }
+}
+
 pub(super) async fn closed<A: Actor>(station: Arc<Station<A>>) -> Result<ExitReason, ClosedError> {
+    let mut waiter = Waiter {
+        station,
+        place: None,
+    };
     let mut wait = Wait::new(WaitKind::Join);
     std::future::poll_fn(|cx| {
-        if let Poll::Ready(reason) = station.exit.poll(cx) {
+        let Waiter { station, place } = &mut waiter;
+        if let Poll::Ready(reason) = station.exit.poll(place, cx) {
             wait.end();
             return Poll::Ready(Ok(reason));
         }

@@ -24,7 +24,7 @@ pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
-use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal};
+use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal, Target};
 use crate::reply::{self, NoReply, ReplyTo};
 use crate::station::Station;
 
@@ -87,7 +87,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let (reply, answer) = reply::pair();
+        let (reply, answer) = reply::pair(self.station.root().driver());
         self.put(message, reply, context)
             .await
             .map_err(|(_, error)| AskError::from_put(error, self.id()))?;
@@ -185,7 +185,7 @@ impl<A: Actor> Address<A> {
     {
         let context = Context::current().unwrap_or_else(|| self.station.root().clone());
         let mut slot = Some(pack(message, ReplyTo::nobody(), context));
-        mailbox::try_put(&self.mailbox, &mut slot, self.id()).map_err(|error| {
+        mailbox::try_put(&self.mailbox, &mut slot, &self.target()).map_err(|error| {
             let message = unpack::<A, M>(slot);
             match error {
                 PutError::Full => TryTellError::Full(message),
@@ -284,6 +284,13 @@ impl<A: Actor> Address<A> {
         &self.station
     }
 
+    fn target(&self) -> Target<'_> {
+        Target {
+            id: self.id(),
+            home: self.station.root().driver(),
+        }
+    }
+
     async fn put<M>(
         &self,
         message: M,
@@ -295,7 +302,8 @@ impl<A: Actor> Address<A> {
         M: Send + 'static,
     {
         let mut slot = Some(pack::<A, M>(message, reply, context));
-        mailbox::put(&self.mailbox, &mut slot, self.station.overflow, self.id())
+        let overflow = self.station.overflow;
+        mailbox::put(&self.mailbox, &mut slot, overflow, &self.target())
             .await
             .map_err(|error| (unpack::<A, M>(slot), error))
     }

@@ -24,6 +24,7 @@ struct Executor {
     local: VecDeque<Arc<TaskCell>>,
     slots: Slab<Slot>,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    is_cleared: bool,
 }
 
 struct Slot {
@@ -35,56 +36,60 @@ struct Slot {
 
 impl Hub {
     /// Runs the hub on this thread until it is closed; then drops every task.
-    pub(crate) async fn run(self: Arc<Self>) {
+    ///
+    /// The executor is there before the first poll, so that tasks are dropped also if there is none.
+    pub(crate) fn run(self: Arc<Self>) -> impl Future<Output = ()> {
         let mut executor = Executor {
             hub: self,
             local: VecDeque::new(),
             slots: Slab::new(),
             sleep: None,
+            is_cleared: false,
         };
-        std::future::poll_fn(|cx| executor.turn(cx)).await;
+        std::future::poll_fn(move |cx| executor.turn(cx))
     }
 }
 
 impl Executor {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _driver = current::enter_driver(self.hub.handle());
-        loop {
+        // Looking again counts too: others may fill the queue as fast as it is emptied.
+        let mut left = TURN;
+        while left > 0 {
             if self.hub.queue.is_closed() {
                 self.clear();
                 return Poll::Ready(());
             }
             self.fire_due();
-            let more = self.poll_ready();
+            self.poll_ready(&mut left);
             self.answer();
-            if more {
-                // Invariant 5.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if left > 0 && !self.hub.observer().is_some_and(|front| front.idle()) {
+                let parked = self.hub.queue.park(cx.waker());
+                if parked && self.poll_sleep(cx).is_pending() {
+                    return Poll::Pending;
+                }
             }
-            if self.hub.observer().is_some_and(|front| front.idle()) {
-                continue;
-            }
-            if self.hub.queue.park(cx.waker()) && self.poll_sleep(cx).is_pending() {
-                return Poll::Pending;
-            }
+            left = left.saturating_sub(1);
         }
+        // Invariant 5.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    /// Polls up to a turn's worth, and returns whether there is more.
-    fn poll_ready(&mut self) -> bool {
-        for _ in 0..TURN {
+    /// Polls what is ready, up to what is left of the turn.
+    fn poll_ready(&mut self, left: &mut usize) {
+        while *left > 0 {
             let Some(cell) = self.next() else {
-                return false;
+                return;
             };
             self.poll_one(&cell);
+            *left -= 1;
             // Input and timers of the arbiter report nothing more to this task once its share is
             // used up; only giving way renews it.
             if !tokio::task::coop::has_budget_remaining() {
-                return true;
+                *left = 0;
             }
         }
-        true
     }
 
     fn next(&mut self) -> Option<Arc<TaskCell>> {
@@ -238,8 +243,20 @@ impl Executor {
 
     /// Drops everything; what is spawned or woken meanwhile is dropped too.
     fn clear(&mut self) {
+        if std::mem::replace(&mut self.is_cleared, true) {
+            return;
+        }
         self.hub.queue.close();
         self.hub.timers.clear();
+        self.drop_tasks();
+        // An unanswered question would keep its asker waiting.
+        drop(self.hub.queue.take_queries());
+        if let Some(front) = self.hub.observer() {
+            front.close();
+        }
+    }
+
+    fn drop_tasks(&mut self) {
         loop {
             self.hub.queue.drain_into(&mut self.local);
             if let Some(cell) = self.local.pop_front() {

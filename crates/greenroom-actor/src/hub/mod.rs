@@ -20,6 +20,7 @@
 
 mod clock;
 mod executor;
+mod front;
 mod query;
 mod queue;
 mod timers;
@@ -84,9 +85,14 @@ impl Hub {
         })
     }
 
-    /// Puts a driver in front of the hub. Called once, before the hub runs.
-    pub(crate) fn set_front(&self, foreign: Arc<dyn Driver>) {
-        let _first = self.foreign.set(foreign);
+    /// Puts a driver in front of the hub, made from what it forwards to. Called once, before the hub
+    /// runs.
+    pub(crate) fn set_front(&self, make: impl FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver>) {
+        let front = make(Arc::new(front::Behind::new(
+            self.me.clone(),
+            self.clock.clone(),
+        )));
+        let _first = self.foreign.set(front);
     }
 
     /// Returns the driver that the kernel is to use for this hub.

@@ -22,7 +22,11 @@ pub(crate) struct Control(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    signals: VecDeque<Signal>,
+    // Asking twice to stop is asking once.
+    stop: bool,
+    drain: bool,
+    // Each is set again only after it was taken, so none is here twice.
+    timers: VecDeque<u64>,
     waker: Option<Waker>,
 }
 
@@ -30,9 +34,10 @@ impl Control {
     pub(crate) fn push(&self, signal: Signal) {
         let waker = {
             let mut state = self.0.lock();
-            // Asking twice to stop is asking once.
-            if !state.signals.contains(&signal) {
-                state.signals.push_back(signal);
+            match signal {
+                Signal::Stop => state.stop = true,
+                Signal::Drain => state.drain = true,
+                Signal::Timer(number) => state.timers.push_back(number),
             }
             state.waker.take()
         };
@@ -43,8 +48,14 @@ impl Control {
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Signal> {
         let mut state = self.0.lock();
-        match state.signals.pop_front() {
-            Some(signal) => Poll::Ready(signal),
+        if std::mem::take(&mut state.stop) {
+            return Poll::Ready(Signal::Stop);
+        }
+        if std::mem::take(&mut state.drain) {
+            return Poll::Ready(Signal::Drain);
+        }
+        match state.timers.pop_front() {
+            Some(number) => Poll::Ready(Signal::Timer(number)),
             None => {
                 register(&mut state.waker, cx);
                 Poll::Pending
@@ -55,7 +66,7 @@ impl Control {
     /// Ready when a stop is among the signals, and leaves it there.
     pub(crate) fn poll_stop(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.lock();
-        if state.signals.contains(&Signal::Stop) {
+        if state.stop {
             return Poll::Ready(());
         }
         register(&mut state.waker, cx);

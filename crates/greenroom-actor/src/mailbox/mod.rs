@@ -7,7 +7,7 @@ mod put;
 
 pub(crate) use control::{Control, Signal};
 pub(crate) use envelope::{BoxedEnvelope, Packed};
-pub(crate) use put::{PutError, put, try_put};
+pub(crate) use put::{PutError, Target, put, try_put};
 
 /// How many messages a mailbox holds by default.
 pub(crate) const DEFAULT_CAPACITY: usize = 64;

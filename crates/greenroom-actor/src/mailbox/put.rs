@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use greenroom_core::channel::{SendFromError, Sender, TrySendError};
+use greenroom_core::current::Handle;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
 use greenroom_core::task::WaitKind;
@@ -27,12 +28,18 @@ pub(crate) enum PutError {
     Cycle,
 }
 
+/// Whose mailbox it is, and the driver of that runtime.
+pub(crate) struct Target<'a> {
+    pub(crate) id: &'a Id,
+    pub(crate) home: &'a Handle,
+}
+
 /// Puts an envelope into a mailbox, waiting for room. On error it is back in the slot.
 pub(crate) async fn put<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
     overflow: Overflow,
-    target: &Id,
+    target: &Target<'_>,
 ) -> Result<(), PutError> {
     if let Some(ended) = Wait::ended() {
         return Err(match ended {
@@ -40,16 +47,17 @@ pub(crate) async fn put<A: Actor>(
             greenroom_core::error::ContextError::Deadline(_) => PutError::Deadline,
         });
     }
-    let first = match current::observer() {
+    let Target { id, home } = target;
+    let first = match home.observer() {
         None => attempt(mailbox, slot),
-        Some(observer) => on_its_way(&*observer, mailbox, slot, target).await?,
+        Some(observer) => on_its_way(&**observer, mailbox, slot, id).await?,
     };
     match first {
         Tried::Accepted => Ok(()),
         Tried::Closed => Err(PutError::Closed),
         Tried::Full if overflow == Overflow::Fail => Err(PutError::Full),
         // Only its own handler could make room, and that is the one that would wait.
-        Tried::Full if current::with_task(|task| task.id.is_same(target)) == Some(true) => {
+        Tried::Full if current::with_task(|task| task.id.is_same(id)) == Some(true) => {
             Err(PutError::Cycle)
         }
         Tried::Full => mailbox.send_from(slot).await.map_err(|error| match error {
@@ -64,12 +72,13 @@ pub(crate) async fn put<A: Actor>(
 pub(crate) fn try_put<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
-    target: &Id,
+    target: &Target<'_>,
 ) -> Result<(), PutError> {
     let label = label(slot);
     match attempt(mailbox, slot) {
         Tried::Accepted => {
-            driver::report(EventKind::Message, || Some(target.clone()), label);
+            let id = || Some(target.id.clone());
+            driver::report_at(target.home, EventKind::Message, id, label);
             Ok(())
         }
         Tried::Full => Err(PutError::Full),

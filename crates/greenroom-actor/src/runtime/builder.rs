@@ -101,10 +101,9 @@ impl SingleThreadBuilder {
     /// Makes the runtime.
     ///
     /// # Errors
-    /// [`RuntimeError::Start`]: the system refused what the thread needs.
-    ///
-    /// # Panics
-    /// If it is called inside another asynchronous runtime, whose thread it would block.
+    /// - [`RuntimeError::InsideAsync`]: called inside another asynchronous runtime, whose thread it would
+    ///   block.
+    /// - [`RuntimeError::Start`]: the system refused what the thread needs.
     pub fn build(self) -> Result<SingleThread, RuntimeError> {
         SingleThread::start(self.paused, self.seed, self.driver)
     }

@@ -20,6 +20,11 @@ pub enum RuntimeError {
         "`block_on` called on an arbiter, which it would block: await `runtime.scope(..)` instead"
     )]
     OnArbiter,
+    /// A single-threaded runtime blocks its thread, which runs another asynchronous runtime already.
+    #[error(
+        "a single-threaded runtime inside asynchronous code, whose thread it would block: use a `Runtime`"
+    )]
+    InsideAsync,
     /// A single-threaded runtime runs only inside the `block_on` of its own
     /// [`SingleThread`](crate::SingleThread).
     #[error(

@@ -88,12 +88,23 @@ fn join(core: &Core) {
     }
 }
 
-/// Cancels everything, without waiting, except for a second on a plain thread.
-pub(super) fn on_drop(core: &Arc<Core>) {
+/// Cancels everything, without waiting.
+pub(super) fn at_once(core: &Core) -> ShutdownReport {
     core.refuse_new();
+    let cut = core.open_scopes();
     core.cancel(Cause::Shutdown);
     core.close_hubs();
     core.keeper.close();
+    ShutdownReport {
+        cut,
+        stuck: Vec::new(),
+        panics: Vec::new(),
+    }
+}
+
+/// Cancels everything, without waiting, except for a second on a plain thread.
+pub(super) fn on_drop(core: &Arc<Core>) {
+    at_once(core);
     let is_plain = current::driver().is_none() && tokio::runtime::Handle::try_current().is_err();
     if is_plain && !core.is_single() && core.ended.wait_blocking(Duration::from_secs(1)) {
         join(core);

@@ -5,14 +5,15 @@ use std::future::Future;
 use std::ops::Deref;
 use std::time::Duration;
 
-use greenroom_core::{Result, current};
+use greenroom_core::{Result, current, unwind};
 
 use super::builder::MakeDriver;
-use super::shutdown::ShutdownReport;
+use super::shutdown::{self, ShutdownReport};
 use super::{Core, Home, Runtime, RuntimeError};
 use crate::engine::arbiter::OneThread;
 use crate::latch::Latch;
 use crate::scope::Scope;
+use crate::supervision::forget;
 
 /// A [`Runtime`] that runs on the calling thread, and only inside [`block_on`](Self::block_on).
 ///
@@ -33,9 +34,9 @@ use crate::scope::Scope;
 /// # Ok::<(), greenroom_core::Failure>(())
 /// ```
 pub struct SingleThread {
-    // Dropped first: it cancels, while the thread's loop still stands.
     runtime: Runtime,
-    thread: OneThread,
+    // Some until it is dropped.
+    thread: Option<OneThread>,
 }
 
 impl SingleThread {
@@ -44,9 +45,12 @@ impl SingleThread {
         seed: Option<u64>,
         driver: Option<MakeDriver>,
     ) -> Result<Self, RuntimeError> {
+        if is_inside_async() {
+            return Err(RuntimeError::InsideAsync);
+        }
         let thread = OneThread::start(paused, seed).map_err(RuntimeError::Start)?;
         if let Some(make) = driver {
-            thread.hub.set_front(make(thread.hub.clone()));
+            thread.hub.set_front(make);
         }
         let ended = Latch::new([]);
         let hub = thread.hub.clone();
@@ -57,8 +61,15 @@ impl SingleThread {
         let core = Core::new(hub.clone(), vec![hub], ended, None, home);
         Ok(Self {
             runtime: Runtime::from_core(core),
-            thread,
+            thread: Some(thread),
         })
+    }
+
+    fn thread(&self) -> &OneThread {
+        match &self.thread {
+            Some(thread) => thread,
+            None => unreachable!("the thread is there until the drop"),
+        }
     }
 
     /// Runs a body in a scope on this thread, until everything in it has ended.
@@ -66,6 +77,7 @@ impl SingleThread {
     /// # Errors
     /// - The error of the body, or the first of its children.
     /// - [`RuntimeError::OnArbiter`], as a `Failure`: called inside a task.
+    /// - [`RuntimeError::InsideAsync`], as a `Failure`: called inside another asynchronous runtime.
     #[track_caller]
     pub fn block_on<T, F, Fut>(&self, body: F) -> Result<T>
     where
@@ -76,12 +88,38 @@ impl SingleThread {
         if current::driver().is_some() {
             return Err(RuntimeError::OnArbiter.into());
         }
-        self.thread.block_on(self.runtime.scope(body))
+        if is_inside_async() {
+            return Err(RuntimeError::InsideAsync.into());
+        }
+        self.thread().block_on(self.runtime.scope(body))
     }
 
     /// Ends everything; see [`Runtime::shutdown`].
+    ///
+    /// Inside another asynchronous runtime, whose thread it would block, it waits for nothing and
+    /// reports what was open; the tasks go when this is dropped.
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.thread.block_on(self.runtime.shutdown(deadline))
+        if is_inside_async() {
+            return shutdown::at_once(self.runtime.core());
+        }
+        self.thread().block_on(self.runtime.shutdown(deadline))
+    }
+}
+
+/// Whether this thread is one that polls, so that it must not be blocked.
+fn is_inside_async() -> bool {
+    current::driver().is_some() || tokio::runtime::Handle::try_current().is_ok()
+}
+
+impl Drop for SingleThread {
+    fn drop(&mut self) {
+        // Cancels, while the thread's loop still stands.
+        shutdown::at_once(self.runtime.core());
+        // Inside another asynchronous runtime tokio refuses to wait for its blocking threads, by a
+        // panic, after all else was dropped.
+        if let Err(payload) = unwind::drop_caught(self.thread.take()) {
+            forget(payload);
+        }
     }
 }
 

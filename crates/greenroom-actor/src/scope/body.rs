@@ -9,7 +9,7 @@ use greenroom_core::current;
 use greenroom_core::error::Cause;
 use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind, Waiting};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Failure, Result};
+use greenroom_core::{Context, Failure, Id, Result};
 
 use super::join::{JoinCell, JoinError};
 use super::{Inner, OnDrop, Outcome, Scope, ScopeError, guarded};
@@ -167,6 +167,13 @@ async fn until(scope: &Arc<Inner>, mut poll: impl FnMut(&mut std::task::Context<
 
 /// Waits for the tasks of a scope; ended by the context of the waiter.
 pub(super) async fn join(scope: &Arc<Inner>) -> Result<()> {
+    if let Some(waiter) = current::task().filter(|task| is_awaited(task, &scope.id)) {
+        return Err(ScopeError::Cycle {
+            scope: scope.id.clone(),
+            waiter: waiter.id.clone(),
+        }
+        .into());
+    }
     let mut wait = Wait::new(WaitKind::ScopeEnd);
     let ended = std::future::poll_fn(|cx| {
         if scope.poll_tasks_done(cx).is_ready() {
@@ -181,6 +188,25 @@ pub(super) async fn join(scope: &Arc<Inner>) -> Result<()> {
         (None, Some(error)) => Err(error.into()),
         (None, None) => Ok(()),
     }
+}
+
+/// Whether a scope's tasks are not done before this one is. The scope's actors are not among them, nor
+/// are functions that run after a context.
+fn is_awaited(task: &TaskInfo, scope: &Id) -> bool {
+    let mut above = task.id.parent();
+    let mut is_child = true;
+    while let Some(id) = above {
+        if id.is_same(scope) {
+            return match task.kind {
+                TaskKind::AfterFunc => false,
+                TaskKind::Actor => !is_child,
+                _ => true,
+            };
+        }
+        is_child = false;
+        above = id.parent();
+    }
+    false
 }
 
 fn say_waiting(is_waiting: bool, kind: WaitKind, scope: &Inner) {

@@ -12,6 +12,14 @@ pub enum ScopeError {
     /// The runtime is shutting down, or has done so.
     #[error("the runtime has shut down")]
     ShutDown,
+    /// The wait is in something that the scope waits for: it would wait for itself.
+    #[error("the scope {scope} would wait for {waiter}, which waits for it")]
+    Cycle {
+        /// The scope.
+        scope: Id,
+        /// Who waits.
+        waiter: Id,
+    },
     /// A limit of zero tasks would let nothing run.
     #[error("a limit of 0 tasks would let nothing run")]
     ZeroLimit,

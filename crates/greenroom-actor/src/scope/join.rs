@@ -11,7 +11,7 @@ use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
-use greenroom_core::{ExitReason, Failure, Id, Panic};
+use greenroom_core::{ExitReason, Failure, Id, Panic, current};
 use parking_lot::Mutex;
 
 /// Why a joined task gave no value.
@@ -39,6 +39,9 @@ pub enum JoinError {
     /// The waiter's own context ended first; the task is not affected.
     #[error("gave up waiting for the task: {0}")]
     WaitEnded(ContextError),
+    /// The waiter is the task itself, which would never end.
+    #[error("the task would wait for itself: {0}")]
+    Cycle(Id),
 }
 
 impl JoinError {
@@ -59,7 +62,8 @@ pub(crate) struct JoinCell<T>(Mutex<State<T>>);
 struct State<T> {
     result: Option<Result<T, JoinError>>,
     is_finished: bool,
-    waiters: Vec<Waker>,
+    // Of the one who polled last: a handle has one owner.
+    waiter: Option<Waker>,
 }
 
 impl<T: Send + 'static> JoinCell<T> {
@@ -67,7 +71,7 @@ impl<T: Send + 'static> JoinCell<T> {
         Arc::new(Self(Mutex::new(State {
             result: None,
             is_finished: false,
-            waiters: Vec::new(),
+            waiter: None,
         })))
     }
 
@@ -86,13 +90,13 @@ impl<T: Send + 'static> JoinCell<T> {
             || Some(id.clone()),
             "task",
             move || {
-                let waiters = {
+                let waiter = {
                     let mut state = cell.0.lock();
                     state.is_finished = true;
-                    std::mem::take(&mut state.waiters)
+                    state.waiter.take()
                 };
-                for waker in waiters {
-                    waker.wake();
+                if let Some(waiter) = waiter {
+                    waiter.wake();
                 }
             },
         );
@@ -107,9 +111,12 @@ impl<T: Send + 'static> JoinCell<T> {
         if state.is_finished {
             return Poll::Ready(state.result.take().unwrap_or(Err(JoinError::Taken)));
         }
-        if !state.waiters.iter().any(|w| w.will_wake(cx.waker())) {
-            state.waiters.push(cx.waker().clone());
-        }
+        let before = match &state.waiter {
+            Some(waiter) if waiter.will_wake(cx.waker()) => None,
+            _ => state.waiter.replace(cx.waker().clone()),
+        };
+        drop(state);
+        drop(before);
         Poll::Pending
     }
 }
@@ -189,6 +196,12 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
             return Poll::Ready(result);
         }
         let id = &this.id;
+        if let Some(id) = id
+            && current::with_task(|task| task.id.is_same(id)) == Some(true)
+        {
+            this.wait.end();
+            return Poll::Ready(Err(JoinError::Cycle(id.clone())));
+        }
         this.wait
             .poll(cx, || id.clone(), None)
             .map(|ended| Err(JoinError::WaitEnded(ended)))

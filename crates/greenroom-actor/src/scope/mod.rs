@@ -13,15 +13,16 @@ mod join;
 mod run;
 mod state;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::sync::Arc;
 
-use greenroom_core::error::Cause;
+use greenroom_core::error::{Cause, NameError};
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
-use greenroom_core::{Context, Failure, Id, Result};
+use greenroom_core::{Context, Failure, Id, Name, Result};
 
 pub(crate) use body::run;
 pub(crate) use children::Child;
@@ -64,6 +65,8 @@ pub enum OnError {
 pub struct Scope {
     inner: Arc<Inner>,
     placement: Placement,
+    name: Option<Name>,
+    is_unlimited: bool,
 }
 
 impl Scope {
@@ -175,18 +178,44 @@ impl Scope {
     #[must_use]
     pub fn on(&self, placement: Placement) -> Self {
         Self {
-            inner: self.inner.clone(),
             placement,
+            ..self.clone()
+        }
+    }
+
+    /// Returns this scope with a name for the tasks that are started through the returned handle, in
+    /// place of `task`. A name of a task is for reports; several may have the same.
+    ///
+    /// # Errors
+    /// The text is empty or contains `/`.
+    pub fn named(&self, name: impl Into<Cow<'static, str>>) -> Result<Self, NameError> {
+        Ok(Self {
+            name: Some(Name::new(name)?),
+            ..self.clone()
+        })
+    }
+
+    /// Returns this scope such that tasks started through the returned handle do not count under its
+    /// [limit](Self::set_limit).
+    ///
+    /// For tasks that serve others, such as the stages of a pipeline: held back, they would hold up the
+    /// ones that have their turn.
+    #[must_use]
+    pub fn unlimited(&self) -> Self {
+        Self {
+            is_unlimited: true,
+            ..self.clone()
         }
     }
 
     /// Waits until every task that was started has ended: Go's `wg.Wait()`. Actors live on.
     ///
-    /// It does not close the scope. Called in a task of this scope it would wait for itself: use it in
-    /// the body.
+    /// It does not close the scope. Use it in the body, or outside.
     ///
     /// # Errors
-    /// The first error of a child so far, which stays the scope's error as well.
+    /// - The first error of a child so far, which stays the scope's error as well.
+    /// - [`ScopeError::Cycle`]: called in a task of this scope, or in a scope inside it, for which it
+    ///   would wait.
     ///
     /// # Cancel safety
     /// Cancel safe: nothing is taken.
@@ -243,6 +272,8 @@ impl Scope {
         Self {
             inner,
             placement: Placement::Here,
+            name: None,
+            is_unlimited: false,
         }
     }
 
@@ -269,12 +300,13 @@ impl Scope {
         if inner.enter().is_err() {
             return JoinHandle::refused();
         }
-        let name = match kind {
-            TaskKind::Blocking => "blocking",
-            TaskKind::Kernel => "each",
-            _ => "task",
-        };
-        let id = inner.id.child(name);
+        let is_limited = kind != TaskKind::Kernel && !self.is_unlimited;
+        let id = inner.id.child(match (&self.name, kind) {
+            (Some(name), _) => name.clone().into_text(),
+            (None, TaskKind::Blocking) => "blocking".into(),
+            (None, TaskKind::Kernel) => "each".into(),
+            (None, _) => "task".into(),
+        });
         let (context, cancel) = inner.context.with_cancel_cause();
         let driver = inner.core.place(self.placement, inner.home);
         let info = Arc::new(
@@ -286,7 +318,7 @@ impl Scope {
             cell: cell.clone(),
             id: id.clone(),
             context: context.clone(),
-            is_limited: kind != TaskKind::Kernel,
+            is_limited,
             is_told: false,
         };
         let task = Task::local(info, context.clone(), {
@@ -300,10 +332,10 @@ impl Scope {
                 }
             }
         });
-        if kind == TaskKind::Kernel {
-            driver.spawn(task);
-        } else {
+        if is_limited {
             inner.start(driver, task);
+        } else {
+            driver.spawn(task);
         }
         JoinHandle::new(cell, id, cancel)
     }

@@ -9,13 +9,14 @@
 //! 4. After [`BATCH`] messages in one turn the actor gives way to the others on its arbiter.
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use greenroom_core::channel::Receiver;
+use greenroom_core::channel::{Receiver, RecvError};
 use greenroom_core::context::Registration;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::{Cause, ContextError};
@@ -111,6 +112,10 @@ impl<A: Actor> Life<A> {
                     restarted.push(now);
                     self.station.set_state(ActorState::Restarting);
                     self.station.count_restart();
+                    let id = || Some(self.station.info.id.clone());
+                    driver::report(EventKind::Exit, id, "incarnation");
+                    // One that fails at once must not keep the arbiter busy with its restarts.
+                    give_way().await;
                 }
             }
         };
@@ -166,7 +171,7 @@ impl<A: Actor> Life<A> {
         let station = self.station.clone();
         let built = unwind::catch(|| (self.factory)());
         let mut actor = match built {
-            Ok(Ok(actor)) => actor,
+            Ok(Ok(actor)) => Apart::new(actor),
             Ok(Err(failure)) => return End::Abnormal(ExitReason::Failed(failure)),
             Err(payload) => return self.panicked(payload, "factory"),
         };
@@ -176,12 +181,12 @@ impl<A: Actor> Life<A> {
             station.control.clone(),
             *next_timer,
         );
-        let mut cx = ActorContext::new(
+        let mut cx = Apart::new(ActorContext::new(
             WeakAddress::new(station.clone(), station.mailbox.clone()),
             Scope::from_inner(station.scope.clone()),
             station.context.clone(),
             timers,
-        );
+        ));
         let end = self.serve(&mut actor, &mut cx).await;
         *next_timer = cx.timers.next_number();
         let is_whole = !matches!(end, End::Abnormal(ExitReason::Panicked(_)));
@@ -191,9 +196,9 @@ impl<A: Actor> Life<A> {
         } else {
             end
         };
-        // Apart, each in its own catch: the first panic must not keep the rest from being dropped.
-        let end = self.or_panicked(unwind::drop_caught(cx), "drop of the actor's context", end);
-        self.or_panicked(unwind::drop_caught(actor), "drop of the state", end)
+        let dropped = cx.take_apart().and(cx.drop());
+        let end = self.or_panicked(dropped, "drop of the actor's context", end);
+        self.or_panicked(actor.drop(), "drop of the state", end)
     }
 
     /// The hooks of an end that leaves the state whole.
@@ -267,6 +272,7 @@ impl<A: Actor> Life<A> {
     async fn next(&self, cx: &mut ActorContext<A>) -> Next<A> {
         let station = &self.station;
         let mut message = pin!(self.mailbox.recv());
+        let mailbox_first = cx.sources.give_way();
         std::future::poll_fn(|task| {
             // The whole life watches this context, see `live`.
             if let Some(error) = station.context.err() {
@@ -275,20 +281,34 @@ impl<A: Actor> Life<A> {
             if let Poll::Ready(signal) = station.control.poll(task) {
                 return Poll::Ready(Next::Signal(signal));
             }
+            if mailbox_first && let Poll::Ready(received) = message.as_mut().poll(task) {
+                return Poll::Ready(self.received(received));
+            }
             match unwind::catch(|| cx.sources.poll(task)) {
-                Ok(Poll::Ready(envelope)) => return Poll::Ready(Next::Message(envelope)),
+                Ok(Poll::Ready(envelope)) => {
+                    let id = || Some(station.info.id.clone());
+                    driver::report(EventKind::Message, id, envelope.message_type());
+                    return Poll::Ready(Next::Message(envelope));
+                }
                 Ok(Poll::Pending) => {}
                 Err(payload) => return Poll::Ready(Next::Panicked(payload)),
             }
-            message.as_mut().poll(task).map(|received| match received {
-                Ok(envelope) => Next::Message(envelope),
-                Err(_closed) => match station.context.err() {
-                    Some(error) => Next::Ended(error),
-                    None => Next::Nobody,
-                },
-            })
+            message
+                .as_mut()
+                .poll(task)
+                .map(|received| self.received(received))
         })
         .await
+    }
+
+    fn received(&self, received: Result<BoxedEnvelope<A>, RecvError>) -> Next<A> {
+        match received {
+            Ok(envelope) => Next::Message(envelope),
+            Err(_closed) => match self.station.context.err() {
+                Some(error) => Next::Ended(error),
+                None => Next::Nobody,
+            },
+        }
     }
 
     /// Runs one handler to its end, and returns how the actor ends with it, if it does.
@@ -329,7 +349,7 @@ impl<A: Actor> Life<A> {
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
             Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
         };
-        if let Some(unanswered) = &unanswered {
+        if let Some(unanswered) = unanswered {
             unanswered.end(match &end {
                 Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
                 _ => None,
@@ -419,12 +439,7 @@ impl<A: Actor> Life<A> {
         )))
     }
 
-    fn or_panicked(
-        &self,
-        result: Result<(), Box<dyn std::any::Any + Send>>,
-        doing: &'static str,
-        end: End,
-    ) -> End {
+    fn or_panicked(&self, result: Dropped, doing: &'static str, end: End) -> End {
         match result {
             Ok(()) => end,
             Err(payload) => match end {
@@ -438,6 +453,59 @@ impl<A: Actor> Life<A> {
         }
     }
 }
+
+/// A value of the user's that is dropped in a catch of its own, whatever ends the life: of two that
+/// panic as they go, the second would end the process.
+struct Apart<T>(Option<T>);
+
+impl<T> Apart<T> {
+    fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    fn drop(mut self) -> Dropped {
+        unwind::drop_caught(self.0.take())
+    }
+}
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match &self.0 {
+            Some(value) => value,
+            None => unreachable!("the value is there until the drop"),
+        }
+    }
+}
+
+impl<T> DerefMut for Apart<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.0 {
+            Some(value) => value,
+            None => unreachable!("the value is there until the drop"),
+        }
+    }
+}
+
+impl<T> Drop for Apart<T> {
+    fn drop(&mut self) {
+        if let Err(payload) = unwind::drop_caught(self.0.take()) {
+            forget(payload);
+        }
+    }
+}
+
+impl<A: Actor> Drop for Life<A> {
+    fn drop(&mut self) {
+        close(&self.station);
+        while let Ok(envelope) = self.mailbox.try_recv() {
+            refuse(envelope, NoReply::Closed);
+        }
+    }
+}
+
+type Dropped = std::result::Result<(), Box<dyn std::any::Any + Send>>;
 
 enum Next<A: Actor> {
     Signal(Signal),
@@ -468,7 +536,8 @@ fn refuse<A: Actor>(envelope: BoxedEnvelope<A>, why: NoReply) {
     }
 }
 
-fn forget(payload: Box<dyn std::any::Any + Send>) {
+/// Lets the payload of a panic go that there is nobody to tell of.
+pub(crate) fn forget(payload: Box<dyn std::any::Any + Send>) {
     if let Err(second) = unwind::drop_caught(payload) {
         std::mem::forget(second);
     }

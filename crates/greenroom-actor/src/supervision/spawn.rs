@@ -327,11 +327,15 @@ impl<A: Actor> ActorBuilder<A> {
             };
             engine::host(&hosted, Box::pin(life))
         }));
+        // Nobody else has the address: one that is given up half-way ends, also in its `started` hook.
+        let given_up = OnDrop::new({
+            let cancel = station.cancel.clone();
+            move || cancel.cancel("its start was given up")
+        });
         let address = Address::new(station, sender);
-        match wait_started(&cell).await {
-            Ok(started) => started.map(|()| address),
-            Err(error) => Err(error),
-        }
+        let started = wait_started(&cell).await?;
+        given_up.disarm();
+        started.map(|()| address)
     }
 }
 

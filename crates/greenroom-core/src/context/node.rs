@@ -28,7 +28,7 @@ use slab::Slab;
 use super::Context;
 use super::after::Pending;
 use super::deadline::Deadline;
-use crate::current::{self, Handle};
+use crate::current::Handle;
 use crate::driver::{self, EventKind};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
@@ -207,26 +207,23 @@ impl Node {
             node.complete.store(true, Ordering::Release);
             node.lists.lock().children = Slab::new();
         }
-        if newly {
-            self.leave_parent();
-            self.tell();
+        if !newly {
+            return;
         }
-        for woken in woken {
-            woken.deliver(&self.root);
+        self.leave_parent();
+        for woken in &mut woken {
+            if let Some(deadline) = woken.deadline.take() {
+                deadline.forget(&self.root);
+            }
         }
-    }
-
-    fn tell(&self) {
-        let observer = current::observer();
-        if let Some(driver) = observer.as_ref().or_else(|| self.root.driver.observer()) {
-            driver::deliver_to(
-                &**driver,
-                EventKind::Cancel,
-                Some(self.root.id.clone()),
-                "context",
-                || (),
-            );
-        }
+        // The end itself is marked by now; what follows from it is delivered.
+        driver::deliver_at(
+            &self.root.driver,
+            EventKind::Cancel,
+            || Some(self.root.id.clone()),
+            "context",
+            move || woken.into_iter().for_each(Woken::deliver),
+        );
     }
 
     fn leave_parent(&self) {
@@ -255,10 +252,7 @@ struct Woken {
 }
 
 impl Woken {
-    fn deliver(self, root: &Root) {
-        if let Some(deadline) = self.deadline {
-            deadline.forget(root);
-        }
+    fn deliver(self) {
         for (_, waker) in self.waiters {
             waker.wake();
         }

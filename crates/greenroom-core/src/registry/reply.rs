@@ -31,13 +31,17 @@ impl<T: Send + 'static> Reply<T> {
 
     /// Sends the answer. It is lost if nobody waits for it any more.
     pub fn send(mut self, answer: T) {
+        self.deliver(State::Answered(answer));
+    }
+
+    fn deliver(&mut self, state: State<T>) {
         if let Some(slot) = self.slot.take() {
             let asker = slot.asker.clone();
             driver::deliver(
                 EventKind::Reply,
                 || asker,
                 "registry",
-                move || slot.set(State::Answered(answer)),
+                move || slot.set(state),
             );
         }
     }
@@ -45,9 +49,7 @@ impl<T: Send + 'static> Reply<T> {
 
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            slot.set(State::Closed);
-        }
+        self.deliver(State::Closed);
     }
 }
 

@@ -1,1 +1,0 @@
-//! Holds the examples of greenroom as its targets; the library itself is empty.
