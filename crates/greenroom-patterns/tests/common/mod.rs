@@ -194,3 +194,26 @@ pub(crate) struct Seen {
     pub(crate) is_complete: bool,
     pub(crate) tasks_left: usize,
 }
+
+/// Panics are a subject of the test: their messages on stderr are noise.
+pub(crate) fn quiet() {
+    std::panic::set_hook(Box::new(|_| ()));
+}
+
+/// Polls a future so many times at most, and drops it then.
+pub(crate) async fn polls<F: Future>(limit: Option<usize>, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut polled = 0;
+    std::future::poll_fn(|cx| {
+        if limit.is_some_and(|limit| polled >= limit) {
+            return std::task::Poll::Ready(None);
+        }
+        polled += 1;
+        match future.as_mut().poll(cx) {
+            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+            std::task::Poll::Pending if limit == Some(polled) => std::task::Poll::Ready(None),
+            std::task::Poll::Pending => std::task::Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,125 @@
+//! A worker.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use futures_core::Stream;
+use greenroom_actor::{Actor, ActorContext, Handler};
+use greenroom_core::channel::{Receiver, ReceiverStream, Sender};
+use greenroom_core::{Panic, Result, unwind};
+
+use super::error::JobError;
+use super::message::{Outcome, Queued, Work};
+
+/// Takes jobs one by one until there are no more.
+pub(super) struct Worker<J, O, F> {
+    /// Taken when it starts.
+    pub(super) jobs: Option<Receiver<Queued<J, O>>>,
+    pub(super) f: Arc<F>,
+    /// Closes when the last worker has gone.
+    pub(super) _present: Sender<Infallible>,
+    pub(super) spawned_at: &'static Location<'static>,
+}
+
+impl<J, O, F, Fut> Actor for Worker<J, O, F>
+where
+    J: Send + 'static,
+    O: Send + 'static,
+    F: Fn(J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + 'static,
+{
+    async fn started(&mut self, cx: &mut ActorContext<Self>) -> Result<()> {
+        if let Some(jobs) = self.jobs.take() {
+            cx.attach(Jobs(Some(jobs.stream())), |work| work);
+        }
+        Ok(())
+    }
+}
+
+impl<J, O, F, Fut> Handler<Work<J, O>> for Worker<J, O, F>
+where
+    J: Send + 'static,
+    O: Send + 'static,
+    F: Fn(J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, work: Work<J, O>, cx: &mut ActorContext<Self>) {
+        let Queued { job, mut reply } = match work {
+            Work::Run(queued) => queued,
+            Work::End => return cx.stop(),
+        };
+        if reply.is_unwanted() || reply.context().is_done() {
+            return;
+        }
+        reply.begin();
+        let context = reply.context().clone();
+        // The closure is called inside, so that its own panic is the job's as well.
+        let f = self.f.clone();
+        let run = context.run(async move { f(job).await });
+        let outcome: Outcome<O> = match caught(Box::pin(run)).await {
+            Ok(Ok(Ok(output))) => Ok(output),
+            // An error that follows from the end of the context is that end.
+            Ok(Ok(Err(failure))) => Err(match context.err() {
+                Some(ended) => JobError::ended(ended, true),
+                None => JobError::Failed(failure),
+            }),
+            Ok(Err(ended)) => Err(JobError::ended(ended, true)),
+            Err(payload) => {
+                let panic = Panic::new(payload, cx.id().clone(), Some("job"), self.spawned_at);
+                reply.end(Err(JobError::Panicked(panic)));
+                // Invariant 3: what else the panic broke goes with this incarnation.
+                std::panic::resume_unwind(Box::new("a job panicked; its outcome has the panic"));
+            }
+        };
+        reply.end(outcome);
+    }
+}
+
+/// Polls a future of a user, with its panic, and that of its drop, as a value.
+async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = Some(future);
+    let polled = std::future::poll_fn(|cx| {
+        let Some(running) = &mut future else {
+            return Poll::Pending;
+        };
+        match unwind::catch(|| Pin::new(running).poll(cx)) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    })
+    .await;
+    match (polled, unwind::drop_caught(future.take())) {
+        (Ok(_), Err(payload)) => Err(payload),
+        (polled, _) => polled,
+    }
+}
+
+/// The jobs of a queue, and after them the news that there are no more.
+struct Jobs<J, O>(Option<ReceiverStream<Queued<J, O>>>);
+
+impl<J, O> Stream for Jobs<J, O> {
+    type Item = Work<J, O>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Work<J, O>>> {
+        let this = self.get_mut();
+        let Some(jobs) = &mut this.0 else {
+            return Poll::Ready(None);
+        };
+        Pin::new(jobs).poll_next(cx).map(|job| {
+            Some(match job {
+                Some(queued) => Work::Run(queued),
+                None => {
+                    this.0 = None;
+                    Work::End
+                }
+            })
+        })
+    }
+}

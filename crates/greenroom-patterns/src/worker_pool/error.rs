@@ -1,0 +1,151 @@
+//! Errors of a pool, of a submit, and of a job.
+
+use std::fmt;
+
+use greenroom_actor::SpawnError;
+use greenroom_core::channel::{SendError, TrySendError};
+use greenroom_core::error::{Cause, ContextError};
+use greenroom_core::{Failure, Panic};
+
+use super::message::Queued;
+
+/// Why a pool was not started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// Without workers the jobs would wait for ever.
+    #[error("a pool of 0 workers would leave its jobs unread")]
+    ZeroWorkers,
+    /// A worker was not started; those before it have been told to end.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// Why a job was not taken. It comes back.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError<J> {
+    /// The pool is closed, or its workers have ended with their scope.
+    #[error("submit to a closed pool")]
+    Closed(J),
+    /// The current context was cancelled before the queue had room.
+    #[error("submit cancelled: {1}")]
+    Cancelled(J, Cause),
+    /// The deadline of the current context passed before the queue had room.
+    #[error("deadline exceeded while waiting for room in the pool's queue")]
+    Deadline(J),
+}
+
+impl<J> SubmitError<J> {
+    /// Returns the job.
+    pub fn into_inner(self) -> J {
+        match self {
+            Self::Closed(job) | Self::Cancelled(job, _) | Self::Deadline(job) => job,
+        }
+    }
+
+    pub(super) fn from_send<O>(error: SendError<Queued<J, O>>) -> Self {
+        match error {
+            SendError::Closed(queued) => Self::Closed(queued.job),
+            SendError::Cancelled(queued, cause) => Self::Cancelled(queued.job, cause),
+            SendError::Deadline(queued) => Self::Deadline(queued.job),
+        }
+    }
+}
+
+impl<J> fmt::Debug for SubmitError<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(_) => f.write_str("Closed(..)"),
+            Self::Cancelled(_, cause) => write!(f, "Cancelled(.., {cause:?})"),
+            Self::Deadline(_) => f.write_str("Deadline(..)"),
+        }
+    }
+}
+
+/// Why a job was not taken at once. It comes back.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrySubmitError<J> {
+    /// The queue is full; without a queue, no worker waits.
+    #[error("the pool's queue is full")]
+    Full(J),
+    /// The pool is closed, or its workers have ended with their scope.
+    #[error("submit to a closed pool")]
+    Closed(J),
+}
+
+impl<J> TrySubmitError<J> {
+    /// Returns the job.
+    pub fn into_inner(self) -> J {
+        match self {
+            Self::Full(job) | Self::Closed(job) => job,
+        }
+    }
+
+    pub(super) fn from_send<O>(error: TrySendError<Queued<J, O>>) -> Self {
+        match error {
+            TrySendError::Full(queued) => Self::Full(queued.job),
+            TrySendError::Closed(queued) => Self::Closed(queued.job),
+        }
+    }
+}
+
+impl<J> fmt::Debug for TrySubmitError<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+/// Why a job has no result.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The job returned this error, in a context that had not ended.
+    #[error("job failed: {0}")]
+    Failed(Failure),
+    /// The job panicked.
+    #[error(transparent)]
+    Panicked(Panic),
+    /// The context of the job was cancelled before its end. It had begun or not.
+    #[error("job cancelled: {0}")]
+    Cancelled(Cause),
+    /// The deadline of the job's context passed before a worker took it.
+    #[error("deadline exceeded while the job was queued")]
+    DeadlineInQueue,
+    /// The deadline of the job's context passed while it ran.
+    #[error("deadline exceeded while the job ran")]
+    DeadlineInJob,
+    /// The pool was closed before it took the job, or its scope ended before the job did.
+    #[error("the pool ended before the job did")]
+    Closed,
+    /// The waiter's own context ended first; the job is not affected.
+    #[error("gave up waiting for the job: {0}")]
+    WaitEnded(ContextError),
+    /// The outcome was taken by an earlier wait.
+    #[error("the job's outcome was taken before")]
+    Taken,
+}
+
+impl JobError {
+    /// The outcome of a job whose context has ended.
+    pub(super) fn ended(error: ContextError, is_begun: bool) -> Self {
+        match error {
+            ContextError::Cancelled(cause) => Self::Cancelled(cause),
+            ContextError::Deadline(_) if is_begun => Self::DeadlineInJob,
+            ContextError::Deadline(_) => Self::DeadlineInQueue,
+        }
+    }
+
+    /// The outcome of a job that was not taken.
+    pub(super) fn not_taken<J>(error: SubmitError<J>) -> Self {
+        match error {
+            SubmitError::Closed(_) => Self::Closed,
+            SubmitError::Cancelled(_, cause) => Self::Cancelled(cause),
+            SubmitError::Deadline(_) => Self::DeadlineInQueue,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A fixed number of workers that take jobs from one queue.
+//!
+//! Go counterpart: goroutines that range over a channel of jobs and send to a channel of results.
+//!
+//! ```
+//! # use greenroom_actor::Runtime;
+//! use greenroom_patterns::worker_pool::{WorkerPool, pool};
+//! # let runtime = Runtime::builder().single_thread().paused().build()?;
+//! # runtime.block_on(|scope| async move {
+//! let pool = WorkerPool::spawn(&scope, pool("square").workers(4).queue(100), |x: u64| async move {
+//!     Ok(x * x)
+//! }).await?;
+//! assert_eq!(pool.run(7).await?, 49);
+//!
+//! let results = pool.submit_all(1..=3);
+//! let mut sum = 0;
+//! while let Ok(square) = results.recv().await {
+//!     sum += square?;
+//! }
+//! assert_eq!(sum, 14);
+//! # Ok(())
+//! # })?; Ok::<(), greenroom_core::Failure>(())
+//! ```
+//!
+//! # Invariants
+//! 1. A job that was taken gets exactly one outcome: a result, or a [`JobError`] with the reason.
+//!    Whatever becomes of its worker, its pool, its scope.
+//! 2. At most as many jobs run as there are workers, and at most as many wait as the queue holds.
+//! 3. A panic costs its own job. The worker is rebuilt by its supervisor, however often that happens.
+//! 4. A close refuses new jobs and drops none: those in the queue are run, then the workers end.
+//! 5. A channel of results closes once, after the last of them. When its receiver is dropped, the jobs
+//!    behind it that have not begun are not run, and those that have are cancelled.
+//!
+//! # Ordering
+//! Jobs begin in the order in which the queue took them, which for one task is that of its submits. They
+//! end in any order.
+//!
+//! # Differences from Go
+//! - Zero workers are an error. In Go the results close at once, and the jobs are never read.
+//! - A panic of a job is its outcome; in Go it ends the process.
+//! - Workers do not stay blocked when nobody reads the results.
+//! - A job has a context: that of whoever submitted it. It ends with it, in the queue or at work.
+
+mod actor;
+mod batch;
+mod error;
+mod handle;
+mod message;
+mod options;
+mod ticket;
+
+pub use error::{JobError, PoolError, SubmitError, TrySubmitError};
+pub use handle::WorkerPool;
+pub use options::{PoolOptions, pool};
+pub use ticket::Ticket;
