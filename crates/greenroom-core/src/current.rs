@@ -17,7 +17,7 @@ use crate::id::Id;
 use crate::task::TaskInfo;
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
 }
 
 struct Current {
@@ -26,6 +26,8 @@ struct Current {
     context: Option<Context>,
     // The waker that the end of the current context wakes already, by the addresses that identify it.
     watch: Option<WakerKey>,
+    // Whether the thread is an arbiter's, also while it polls foreign tasks, which see no driver.
+    is_arbiter: bool,
 }
 
 type WakerKey = (usize, usize);
@@ -94,6 +96,7 @@ enum Undo {
     Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
     Context(Option<Context>, Option<WakerKey>),
     Watch(Option<WakerKey>),
+    Arbiter(bool),
 }
 
 impl fmt::Debug for Undo {
@@ -103,6 +106,7 @@ impl fmt::Debug for Undo {
             Self::Task(..) => "Task",
             Self::Context(..) => "Context",
             Self::Watch(_) => "Watch",
+            Self::Arbiter(_) => "Arbiter",
         })
     }
 }
@@ -137,6 +141,10 @@ impl Drop for Entered {
                 current.watch = watch.take();
                 (None, None, None)
             }
+            Undo::Arbiter(before) => {
+                current.is_arbiter = *before;
+                (None, None, None)
+            }
         });
     }
 }
@@ -156,6 +164,16 @@ fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
 /// Makes a driver current until the guard is dropped.
 pub fn enter_driver(handle: Handle) -> Entered {
     Entered(Undo::Driver(with(|c| c.driver.replace(handle))))
+}
+
+/// Says, until the guard is dropped, that this thread runs tasks, whatever it polls.
+///
+/// A foreign task beside ours (`tokio::spawn` in a handler) sees no driver, and must not block all the
+/// same: what it would wait for may be on this thread.
+pub fn enter_arbiter() -> Entered {
+    Entered(Undo::Arbiter(with(|c| {
+        std::mem::replace(&mut c.is_arbiter, true)
+    })))
 }
 
 /// Makes a task and its context current until the guard is dropped.
@@ -194,7 +212,7 @@ pub fn driver() -> Option<Arc<dyn Driver>> {
 /// Returns whether this thread runs tasks at this moment, so that it must not block.
 #[must_use]
 pub fn is_arbiter() -> bool {
-    read(|c| c.driver.as_ref().map(|h| h.on_arbiter)).unwrap_or(false)
+    read(|c| Some(c.is_arbiter || c.driver.as_ref().is_some_and(|h| h.on_arbiter))).unwrap_or(false)
 }
 
 /// Returns the current driver if it is told of events.

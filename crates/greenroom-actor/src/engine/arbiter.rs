@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use actix_rt::{Arbiter, System, SystemRunner};
+use greenroom_core::current;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::hub::{Clock, Hub, Order};
@@ -85,6 +86,8 @@ fn run_system(
                 let guard = ended.guard(hub.name());
                 actix_rt::spawn(async move {
                     let _arbiter_ended = guard;
+                    // For the whole life of the thread: tasks of others run here too.
+                    let _arbiter = current::enter_arbiter();
                     hub.run().await;
                     Arbiter::current().stop();
                 });
@@ -139,6 +142,7 @@ impl OneThread {
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _arbiter = current::enter_arbiter();
         self.runner.block_on(future)
     }
 }
