@@ -8,6 +8,9 @@ mod drops;
 mod entries;
 #[path = "guests.rs"]
 mod guests;
+#[cfg(unix)]
+#[path = "signals.rs"]
+mod signals;
 
 use std::sync::mpsc;
 use std::thread;

@@ -2,16 +2,18 @@
 //!
 //! Go counterpart: `signal.NotifyContext`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::panic::Location;
 use std::sync::Arc;
+use std::task::Poll;
 
 use greenroom_core::Context;
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::error::Cause;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
 
-use crate::engine;
+use crate::engine::signals::Listener;
 use crate::runtime::Home;
 
 /// A signal that asks a program to end.
@@ -44,14 +46,26 @@ impl Signal {
 /// Derives contexts that end with a signal.
 pub trait WithSignals {
     /// Derives a context that is cancelled by the first of these signals, with the [`Signal`] as its
-    /// cause. The second one ends the process at once, with [`Signal::exit_status`].
+    /// cause. The second signal, the same or another of them, ends the process at once, with
+    /// [`Signal::exit_status`] and without a destructor.
     ///
-    /// The first use in a process installs a handler for the signal, which stays: from then on Ctrl-C
-    /// does not end the process by itself. Several runtimes, and several contexts of one, may listen;
-    /// each is cancelled. The listening ends with the runtime.
+    /// The cancel is an event of the runtime's driver, as every cancel is. Several runtimes, and several
+    /// contexts of one, may listen: each is cancelled. Signals that come faster than they can be told
+    /// apart count as one.
+    ///
+    /// The first use in a process installs a handler for the signal, and that stays: from then on
+    /// Ctrl-C and `kill` do not end the process by themselves. Nor do they when the runtime has ended,
+    /// with which the listening ends: then the signal is ignored. A program that goes on for long
+    /// without its runtime needs a handler of its own.
+    ///
+    /// Where there is no SIGTERM (other than Unix) only Ctrl-C is heard.
     ///
     /// # Errors
-    /// The system refused the handler.
+    /// The system refused the handler, or the context's runtime has ended. No context was derived.
+    ///
+    /// # Differences from Go
+    /// `signal.NotifyContext` gives a `stop` that puts the old behaviour back, and a second signal ends
+    /// a program only if that was called in time. Here the second one always does.
     ///
     /// # Examples
     /// ```no_run
@@ -60,7 +74,7 @@ pub trait WithSignals {
     /// let stop = runtime.context().with_signals(Signal::ALL)?;
     /// runtime.block_on(|scope| async move {
     ///     let ended = stop.done().await;
-    ///     println!("{ended}");
+    ///     println!("{}", ended.cause());
     ///     scope.cancel(ended.cause().clone());
     ///     Ok(())
     /// })?;
@@ -72,39 +86,53 @@ pub trait WithSignals {
 impl WithSignals for Context {
     #[track_caller]
     fn with_signals(&self, signals: impl IntoIterator<Item = Signal>) -> io::Result<Context> {
+        let home = self.value::<Home>().ok_or_else(|| {
+            io::Error::other("the context does not belong to a runtime of greenroom-actor")
+        })?;
+        // Each once: heard twice, the first signal would count as the second one too.
+        let signals: BTreeSet<_> = signals.into_iter().collect();
+        let listeners = signals
+            .into_iter()
+            .map(|signal| Ok((signal, Listener::install(signal, &home.tokio)?)))
+            .collect::<io::Result<Vec<_>>>()?;
         let (context, cancel) = self.with_cancel_cause();
-        for signal in signals {
-            listen(self, signal, cancel.clone(), Location::caller())?;
-        }
+        let driver = self.driver().driver().clone();
+        let info = TaskInfo::new(
+            self.root_id().child("signals"),
+            TaskKind::Kernel,
+            Location::caller(),
+            driver.now(),
+        );
+        // Not in the new context: the second signal comes when that has ended.
+        let task = Task::new(
+            Arc::new(info),
+            self.without_cancel(),
+            listen(listeners, cancel),
+        );
+        driver.spawn(task);
         Ok(context)
     }
 }
 
-/// Starts a task of the kernel that waits for one signal, and returns when its handler stands.
-fn listen(
-    context: &Context,
-    signal: Signal,
-    cancel: CancelCauseHandle,
-    asked_at: &'static Location<'static>,
-) -> io::Result<()> {
-    let driver = context.driver().driver().clone();
-    let info = TaskInfo::new(
-        context.root_id().child("signals"),
-        TaskKind::Kernel,
-        asked_at,
-        driver.now(),
-    );
-    let home = context.value::<Home>().ok_or_else(|| {
-        io::Error::other("the context does not belong to a runtime of greenroom-actor")
-    })?;
-    let listener = engine::signals::Listener::install(signal, &home.tokio)?;
-    let task = Task::new(Arc::new(info), context.without_cancel(), async move {
-        let mut listener = listener;
-        listener.next().await;
-        cancel.cancel(Cause::new(signal));
-        listener.next().await;
-        std::process::exit(signal.exit_status());
-    });
-    driver.spawn(task);
-    Ok(())
+async fn listen(mut listeners: Vec<(Signal, Listener)>, cancel: CancelCauseHandle) {
+    let first = next(&mut listeners).await;
+    cancel.cancel(Cause::new(first));
+    let second = next(&mut listeners).await;
+    std::process::exit(second.exit_status());
+}
+
+async fn next(listeners: &mut [(Signal, Listener)]) -> Signal {
+    std::future::poll_fn(|cx| {
+        // Each is polled, so that each wakes.
+        let heard = listeners
+            .iter_mut()
+            .fold(None, |heard, (signal, listener)| {
+                match (heard, listener.poll_next(cx)) {
+                    (None, Poll::Ready(())) => Some(*signal),
+                    (heard, _) => heard,
+                }
+            });
+        heard.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }

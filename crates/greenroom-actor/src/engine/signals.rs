@@ -1,11 +1,13 @@
 //! The operating system's signals, heard through the keeper's tokio runtime.
 
 use std::io;
+use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
 use crate::signals::Signal;
 
+/// Hears one signal.
 #[cfg(unix)]
 pub(crate) struct Listener(tokio::signal::unix::Signal);
 
@@ -22,28 +24,41 @@ impl Listener {
         install(kind).map(Self)
     }
 
-    /// Waits for the next one. Those that come faster than they are waited for count as one.
-    pub(crate) async fn next(&mut self) {
-        if self.0.recv().await.is_none() {
-            std::future::pending::<()>().await;
+    /// Ready with the next one. Those that come faster than they are heard count as one.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.0.poll_recv(cx) {
+            Poll::Ready(Some(())) => Poll::Ready(()),
+            // The runtime is going away: there will be no other.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 }
 
-/// Elsewhere there is Ctrl-C only.
+/// Hears one signal. Elsewhere there is Ctrl-C only.
 #[cfg(not(unix))]
-pub(crate) struct Listener(Signal);
+pub(crate) struct Listener {
+    signal: Signal,
+    next: Option<std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+}
 
 #[cfg(not(unix))]
 impl Listener {
     pub(crate) fn install(signal: Signal, _runtime: &Handle) -> io::Result<Self> {
-        Ok(Self(signal))
+        Ok(Self { signal, next: None })
     }
 
-    pub(crate) async fn next(&mut self) {
-        match self.0 {
-            Signal::Interrupt if tokio::signal::ctrl_c().await.is_ok() => {}
-            _ => std::future::pending::<()>().await,
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.signal != Signal::Interrupt {
+            return Poll::Pending;
+        }
+        let next = self
+            .next
+            .get_or_insert_with(|| Box::pin(tokio::signal::ctrl_c()));
+        let heard = std::task::ready!(next.as_mut().poll(cx));
+        self.next = None;
+        match heard {
+            Ok(()) => Poll::Ready(()),
+            Err(_refused) => Poll::Pending,
         }
     }
 }
