@@ -69,6 +69,7 @@ mod receiver;
 mod recv;
 mod send;
 mod sender;
+mod sink;
 mod state;
 mod stream;
 
@@ -80,6 +81,7 @@ pub use receiver::Receiver;
 pub use recv::{Recv, RecvMany};
 pub use send::{Send, SendFrom};
 pub use sender::{Sender, WeakSender};
+pub use sink::SenderSink;
 pub use stream::ReceiverStream;
 
 use chan::Chan;
