@@ -204,6 +204,19 @@ impl<M> TellError<M> {
     }
 }
 
+impl<M> TellError<M> {
+    /// Gives the message back in another form.
+    pub(crate) fn map<N>(self, f: impl FnOnce(M) -> N) -> TellError<N> {
+        match self {
+            Self::Closed(message) => TellError::Closed(f(message)),
+            Self::Full(message) => TellError::Full(f(message)),
+            Self::Cancelled(message, cause) => TellError::Cancelled(f(message), cause),
+            Self::Deadline(message) => TellError::Deadline(f(message)),
+            Self::Cycle(message) => TellError::Cycle(f(message)),
+        }
+    }
+}
+
 impl<M> TryTellError<M> {
     /// Returns the message.
     pub fn into_inner(self) -> M {

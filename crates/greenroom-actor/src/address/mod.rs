@@ -20,12 +20,13 @@ use greenroom_core::{Context, ExitReason, Id, current};
 
 pub use closed::ClosedError;
 pub use error::{AskBlockingError, AskError, TellBlockingError, TellError, TryTellError};
+pub(crate) use recipient::{Later, Receives, Upgrades};
 pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
 use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal, Target};
-use crate::reply::{self, NoReply, ReplyTo};
+use crate::reply::{self, Answer, NoReply, ReplyTo};
 use crate::station::Station;
 
 /// Sends messages to one actor. Cheap to clone; `Send + Sync` even if the actor is neither.
@@ -87,10 +88,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let (reply, answer) = reply::pair(self.station.root().driver());
-        self.put(message, reply, context)
-            .await
-            .map_err(|(_, error)| AskError::from_put(error, self.id()))?;
+        let answer = self.begin_in(message, context).await?;
         let mut wait = Wait::new(WaitKind::Ask);
         let by_context = |ended: ContextError| match ended {
             ContextError::Cancelled(cause) => AskError::Cancelled(cause),
@@ -113,6 +111,40 @@ impl<A: Actor> Address<A> {
                 .map(|ended| Err(by_context(ended)))
         })
         .await
+    }
+
+    /// Sends a message as an ask, and returns when the mailbox has it.
+    pub(crate) async fn begin_ask<M>(
+        &self,
+        message: M,
+    ) -> Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        match Context::current() {
+            Some(context) => self.begin_in(message, context).await,
+            None => {
+                let root = self.station.root().clone();
+                within(root.clone(), self.begin_in(message, root)).await
+            }
+        }
+    }
+
+    async fn begin_in<M>(
+        &self,
+        message: M,
+        context: Context,
+    ) -> Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let (reply, answer) = reply::pair(self.station.root().driver());
+        match self.put(message, reply, context).await {
+            Ok(()) => Ok(answer),
+            Err((_, error)) => Err(AskError::from_put(error, self.id())),
+        }
     }
 
     /// Sends a message without waiting for its handler; waits for room in the mailbox.
