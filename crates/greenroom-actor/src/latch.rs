@@ -45,13 +45,26 @@ impl Latch {
         self.0.state.lock().running.iter().cloned().collect()
     }
 
+    /// Waits on this thread for one party, and returns whether it ended in time.
+    pub(crate) fn wait_blocking_for(&self, party: &str, patience: Duration) -> bool {
+        self.wait_blocking_while(|state| state.running.contains(party), patience)
+    }
+
     /// Waits on this thread, and returns whether the latch opened in time.
     pub(crate) fn wait_blocking(&self, patience: Duration) -> bool {
+        self.wait_blocking_while(|state| !state.running.is_empty(), patience)
+    }
+
+    fn wait_blocking_while(
+        &self,
+        mut is_running: impl FnMut(&State) -> bool,
+        patience: Duration,
+    ) -> bool {
         let mut state = self.0.state.lock();
         !self
             .0
             .opened
-            .wait_while_for(&mut state, |state| !state.running.is_empty(), patience)
+            .wait_while_for(&mut state, |state| is_running(state), patience)
             .timed_out()
     }
 

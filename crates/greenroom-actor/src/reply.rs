@@ -196,24 +196,23 @@ impl<R: Send + 'static> Answer<R> {
         if let Some(answer) = state.answer.take() {
             return Poll::Ready(answer);
         }
-        if !state
-            .waker
-            .as_ref()
-            .is_some_and(|w| w.will_wake(cx.waker()))
-        {
-            state.waker = Some(cx.waker().clone());
-        }
+        let before = match &state.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => state.waker.replace(cx.waker().clone()),
+        };
+        // Outside the lock: the end of a foreign waker may run anything.
+        drop(state);
+        drop(before);
         Poll::Pending
     }
 }
 
 impl<R: Send + 'static> Drop for Answer<R> {
     fn drop(&mut self) {
-        let unread = {
+        let (unread, _waker) = {
             let mut state = self.0.state.lock();
             state.is_asker_gone = true;
-            state.waker = None;
-            state.answer.take()
+            (state.answer.take(), state.waker.take())
         };
         if let Err(payload) = unwind::drop_caught(unread) {
             std::mem::forget(payload);

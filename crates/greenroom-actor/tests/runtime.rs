@@ -1,9 +1,7 @@
 //! Misuse of a runtime: each case gives its own error or has a stated meaning; none panics, none hangs.
 
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
-use std::task::{Context as TaskContext, Waker};
+use std::future::IntoFuture as _;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +12,7 @@ use greenroom_actor::{
 use greenroom_core::channel;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::time::{Durations, sleep, sleep_on};
-use greenroom_core::{Context, Failure, Result};
+use greenroom_core::{Failure, Result};
 
 fn threads() -> Runtime {
     Runtime::builder()
@@ -38,7 +36,7 @@ fn within_time<T: Send + 'static>(what: &str, f: impl FnOnce() -> T + Send + 'st
         let _unheard = done.send(());
         result
     });
-    match is_done.recv_timeout(Duration::from_secs(30)) {
+    match is_done.recv_timeout(Duration::from_secs(10)) {
         Err(mpsc::RecvTimeoutError::Timeout) => unreachable!("{what} hangs"),
         _ => thread
             .join()
@@ -60,7 +58,6 @@ fn is<E: std::error::Error + 'static>(failure: &Failure, check: impl FnOnce(&E) 
 
 struct Echo;
 struct Say(u32);
-struct Wait;
 
 impl Actor for Echo {}
 
@@ -68,13 +65,6 @@ impl Handler<Say> for Echo {
     type Reply = u32;
     async fn handle(&mut self, Say(n): Say, _cx: &mut ActorContext<Self>) -> u32 {
         n
-    }
-}
-
-impl Handler<Wait> for Echo {
-    type Reply = ();
-    async fn handle(&mut self, _: Wait, _cx: &mut ActorContext<Self>) {
-        std::future::pending().await
     }
 }
 
@@ -381,197 +371,48 @@ fn a_start_that_is_given_up_ends_the_actor() {
     });
 }
 
-use std::future::IntoFuture as _;
-
-// Where a runtime may be dropped.
-
 #[test]
-fn a_runtime_is_dropped_inside_its_own_task() {
-    within_time("the drop in its own task", || {
+fn a_shutdown_inside_its_own_task_cuts_that_task() {
+    within_time("a shutdown in its own task", || {
         let runtime = threads();
-        let inside = runtime.clone();
-        let (give, take) = mpsc::channel::<Runtime>();
-        let scope = tokio_block_on(async {
-            let scope = runtime.scope(move |_scope| async move {
-                sleep(1.millis()).await?;
-                drop(take.recv()?);
-                drop(inside);
-                std::future::pending::<()>().await;
-                Ok(())
-            });
-            give.send(runtime).expect("it is received");
-            scope.await
+        let inner = runtime.clone();
+        let result: Result<()> = runtime.block_on(|_scope| async move {
+            let _report = inner.shutdown(Duration::from_millis(1)).await;
+            unreachable!("it waits for this task, which it then cancels")
         });
-        assert!(scope.is_err());
+        assert!(result.is_err());
+        let after = runtime.block_on(|_scope| async { Ok(()) });
+        let failure = after.expect_err("nothing new");
+        assert!(is(&failure, |e| matches!(e, ScopeError::ShutDown)));
     });
 }
 
 #[test]
-fn a_runtime_is_dropped_inside_a_task_of_another() {
-    within_time("the drop in another's task", || {
-        threads()
-            .block_on(|scope| async move {
-                let inner = threads();
-                let five = inner.scope(|_scope| async { Ok(5) }).await?;
-                let busy = inner.clone();
+fn blocking_code_that_does_not_return_holds_up_neither_shutdown_nor_drop() {
+    for shuts_down in [true, false] {
+        let (release, released) = mpsc::channel::<()>();
+        within_time("the end over blocking code", move || {
+            let runtime = threads();
+            let (started, is_started) = mpsc::channel();
+            let scope = runtime.scope(move |scope| async move {
                 scope
-                    .go(async move {
-                        drop(busy);
+                    .go_blocking(move || {
+                        started.send(())?;
+                        let _released = released.recv();
                         Ok(())
                     })
                     .await?;
-                drop(inner);
-                assert_eq!(five, 5);
                 Ok(())
-            })
-            .expect("nothing fails");
-    });
-}
-
-#[tokio::test]
-async fn a_runtime_is_dropped_inside_tokio() {
-    let runtime = threads();
-    let five = runtime.scope(|_scope| async { Ok(5) }).await;
-    assert_eq!(five.ok(), Some(5));
-    drop(runtime);
-}
-
-#[test]
-fn a_single_thread_is_dropped_inside_tokio() {
-    within_time("the drop inside tokio", || {
-        std::panic::set_hook(Box::new(|_| ()));
-        let one = single();
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let counted = Counted(dropped.clone());
-        let open = one.scope(move |_scope| async move {
-            let _counted = counted;
-            Ok(())
+            });
+            let ended = thread::spawn(move || tokio_block_on(scope));
+            is_started.recv().expect("it starts");
+            if shuts_down {
+                let report = tokio_block_on(runtime.shutdown(Duration::from_millis(1)));
+                assert_eq!(report.cut.len(), 1);
+            }
+            drop(runtime);
+            assert!(ended.join().expect("no panic").is_err());
         });
-        tokio_block_on(async move {
-            let mut open = pin!(open);
-            let polled = open
-                .as_mut()
-                .poll(&mut TaskContext::from_waker(Waker::noop()));
-            assert!(polled.is_pending());
-            drop(one);
-            assert!(open.await.is_err());
-        });
-        assert_eq!(dropped.load(SeqCst), 1);
-    });
-}
-
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, SeqCst);
+        drop(release);
     }
-}
-
-#[test]
-fn a_single_thread_that_never_ran_drops_what_it_was_given() {
-    let one = single();
-    let dropped = Arc::new(AtomicUsize::new(0));
-    let counted = Counted(dropped.clone());
-    let mut open = Box::pin(one.scope(move |_scope| async move {
-        let _counted = counted;
-        Ok(())
-    }));
-    let polled = open
-        .as_mut()
-        .poll(&mut TaskContext::from_waker(Waker::noop()));
-    assert!(polled.is_pending());
-    drop(one);
-    assert_eq!(dropped.load(SeqCst), 1);
-    drop(open);
-}
-
-#[test]
-fn fifty_runtimes_are_dropped_in_parallel_with_work_in_them() {
-    within_time("fifty drops", || {
-        let all: Vec<_> = (0..50)
-            .map(|i| {
-                thread::spawn(move || {
-                    let runtime = Runtime::builder().arbiters(1).build()?;
-                    let mut open = Box::pin(runtime.scope(|scope| async move {
-                        let echo = scope.spawn(|| Echo).await?;
-                        scope.go(async move { Ok(echo.ask(Wait).await?) }).detach();
-                        std::future::pending::<()>().await;
-                        Ok(())
-                    }));
-                    let _pending = open
-                        .as_mut()
-                        .poll(&mut TaskContext::from_waker(Waker::noop()));
-                    if i % 2 == 0 {
-                        drop(open);
-                        drop(runtime);
-                    } else {
-                        drop(runtime);
-                        assert!(tokio_block_on(open).is_err());
-                    }
-                    Ok::<(), Failure>(())
-                })
-            })
-            .collect();
-        for one in all {
-            one.join().expect("no panic").expect("the threads start");
-        }
-    });
-}
-
-#[test]
-fn a_runtime_is_dropped_by_its_blocking_code() {
-    within_time("the drop on the blocking pool", || {
-        let runtime = threads();
-        let inside = runtime.clone();
-        let scope = runtime.scope(move |scope| async move {
-            scope
-                .go_blocking(move || {
-                    drop(inside);
-                    Ok(())
-                })
-                .await?;
-            std::future::pending::<()>().await;
-            Ok(())
-        });
-        let ended = thread::spawn(move || tokio_block_on(scope));
-        drop(runtime);
-        assert!(ended.join().expect("no panic").is_err());
-    });
-}
-
-#[test]
-fn an_ask_from_outside_ends_when_the_runtime_is_dropped() {
-    within_time("an ask over the end", || {
-        let runtime = threads();
-        let (give, take) = mpsc::channel();
-        let mut open = Box::pin(runtime.scope(move |scope| async move {
-            let echo = scope.spawn(|| Echo).await?;
-            give.send(echo)?;
-            std::future::pending::<()>().await;
-            Ok(())
-        }));
-        let _pending = open
-            .as_mut()
-            .poll(&mut TaskContext::from_waker(Waker::noop()));
-        let echo = take.recv().expect("it is sent");
-        let asks: Vec<_> = (0..3)
-            .map(|_| {
-                let echo = echo.clone();
-                thread::spawn(move || tokio_block_on(async move { echo.ask(Wait).await }))
-            })
-            .collect();
-        while echo.queued() < 2 {
-            thread::yield_now();
-        }
-        drop(runtime);
-        for ask in asks {
-            let answer = ask.join().expect("no panic");
-            assert!(
-                matches!(answer, Err(AskError::Cancelled(Cause::Shutdown))),
-                "{answer:?}"
-            );
-        }
-        assert!(Context::current().is_none());
-    });
 }

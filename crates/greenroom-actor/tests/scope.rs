@@ -94,6 +94,94 @@ fn a_panic_is_an_error_with_its_payload_and_spawn_location() {
 }
 
 #[test]
+fn the_original_error_is_found_behind_a_handle() {
+    let error = paused(1)
+        .block_on(|scope| async move {
+            scope.set_on_error(OnError::Collect);
+            let task = scope.go(async { Err::<(), Failure>(Boom.into()) });
+            let failure = Failure::from(task.await.expect_err("it failed"));
+            assert!(failure.downcast_ref::<Boom>().is_some());
+            assert!(matches!(failure.downcast_ref(), Some(JoinError::Failed(_))));
+            Ok(())
+        })
+        .expect_err("collected");
+    assert!(
+        error
+            .downcast_ref::<greenroom_actor::CollectedErrors>()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_scope_under_a_time_out_is_waited_for_to_its_end() {
+    for seed in SEEDS {
+        let cleaned = Arc::new(AtomicUsize::new(0));
+        let seen = cleaned.clone();
+        paused(seed)
+            .block_on(|scope| async move {
+                let timed = scope.context().with_timeout(1.secs());
+                let inner = scope.scope(move |inner| async move {
+                    inner.go(async move {
+                        let context = Context::current().expect("in a task");
+                        let _ended = context.done().await;
+                        let clean = async {
+                            sleep(1.secs()).await?;
+                            cleaned.store(1, SeqCst);
+                            Ok::<(), Failure>(())
+                        };
+                        context.without_cancel().run(clean).await?
+                    });
+                    sleep(100.secs()).await?;
+                    Ok(())
+                });
+                assert!(timed.run(inner).await.expect("waited for").is_err());
+                // Another section's shield is not this one's: a plain wait ends with its context.
+                let detached = scope.context().without_cancel();
+                let short = scope.context().with_timeout(1.secs());
+                let ended = detached
+                    .run(async move { short.run(std::future::pending::<()>()).await.is_err() })
+                    .await;
+                assert!(matches!(ended, Ok(true)));
+                Ok(())
+            })
+            .expect("nothing fails");
+        assert_eq!(seen.load(SeqCst), 1);
+    }
+}
+
+#[test]
+fn a_result_that_was_cut_from_outside_is_no_result() {
+    for seed in SEEDS {
+        paused(seed)
+            .block_on(|scope| async move {
+                let background = |inner: greenroom_actor::Scope| async move {
+                    inner.go(async { Ok(sleep(100.secs()).await?) });
+                    Ok(inner)
+                };
+                let timed = scope.context().with_timeout(1.secs());
+                let cut = timed
+                    .run(scope.scope(background))
+                    .await
+                    .expect("waited for");
+                let error = cut.map(|_| ()).expect_err("its task was cut");
+                assert!(matches!(
+                    error.downcast_ref(),
+                    Some(greenroom_core::error::ContextError::Deadline(_))
+                ));
+                let whole = scope
+                    .scope(move |inner| async move {
+                        background(inner).await?.cancel("done");
+                        Ok(5)
+                    })
+                    .await?;
+                assert_eq!(whole, 5, "a scope may end its own children");
+                Ok(())
+            })
+            .expect("nothing fails");
+    }
+}
+
+#[test]
 fn collected_errors_are_all_kept_and_cancel_nobody() {
     let error = paused(3)
         .block_on(|scope| async move {

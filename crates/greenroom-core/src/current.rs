@@ -91,11 +91,67 @@ impl fmt::Debug for Handle {
 #[derive(Debug)]
 pub struct Entered(Undo);
 
+/// Puts back which waker was woken already, when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Watched(Option<WakerKey>);
+
+/// A task that is polled again and again: it is made current without a reference count.
+#[derive(Debug)]
+pub struct Seat {
+    task: Option<Arc<TaskInfo>>,
+    context: Option<Context>,
+    watch: Option<WakerKey>,
+}
+
+/// A task that is current. Puts back what was current before, when dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Seated<'a>(&'a mut Seat);
+
+impl Seat {
+    /// Holds a task and its context.
+    #[must_use]
+    pub fn new(task: Arc<TaskInfo>, context: Context) -> Self {
+        Self {
+            task: Some(task),
+            context: Some(context),
+            watch: None,
+        }
+    }
+
+    /// Makes the task and its context current until the guard is dropped.
+    pub fn enter(&mut self) -> Seated<'_> {
+        self.swap();
+        Seated(self)
+    }
+
+    // What is current and what is held change places; nothing is dropped.
+    fn swap(&mut self) {
+        with(|current| {
+            std::mem::swap(&mut current.task, &mut self.task);
+            std::mem::swap(&mut current.context, &mut self.context);
+            std::mem::swap(&mut current.watch, &mut self.watch);
+        });
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        self.0.swap();
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        with(|current| current.watch = self.0);
+    }
+}
+
 enum Undo {
     Driver(Option<Handle>),
     Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
     Context(Option<Context>, Option<WakerKey>),
-    Watch(Option<WakerKey>),
     Arbiter(bool),
 }
 
@@ -105,7 +161,6 @@ impl fmt::Debug for Undo {
             Self::Driver(_) => "Driver",
             Self::Task(..) => "Task",
             Self::Context(..) => "Context",
-            Self::Watch(_) => "Watch",
             Self::Arbiter(_) => "Arbiter",
         })
     }
@@ -113,38 +168,20 @@ impl fmt::Debug for Undo {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // What was current is dropped after the borrow ends: a context may hold a user's value, whose
-        // destructor may ask what is current.
-        let _gone = with(|current| match &mut self.0 {
-            Undo::Driver(before) => (
-                std::mem::replace(&mut current.driver, before.take()),
-                None,
-                None,
-            ),
+        // What was current goes with the guard, after the borrow ends: a context may hold a user's
+        // value, whose destructor may ask what is current.
+        with(|current| match &mut self.0 {
+            Undo::Driver(before) => std::mem::swap(&mut current.driver, before),
             Undo::Task(task, context, watch) => {
-                current.watch = watch.take();
-                (
-                    None,
-                    std::mem::replace(&mut current.task, task.take()),
-                    std::mem::replace(&mut current.context, context.take()),
-                )
+                std::mem::swap(&mut current.task, task);
+                std::mem::swap(&mut current.context, context);
+                current.watch = *watch;
             }
             Undo::Context(before, watch) => {
-                current.watch = watch.take();
-                (
-                    None,
-                    None,
-                    std::mem::replace(&mut current.context, before.take()),
-                )
+                std::mem::swap(&mut current.context, before);
+                current.watch = *watch;
             }
-            Undo::Watch(watch) => {
-                current.watch = watch.take();
-                (None, None, None)
-            }
-            Undo::Arbiter(before) => {
-                current.is_arbiter = *before;
-                (None, None, None)
-            }
+            Undo::Arbiter(before) => current.is_arbiter = *before,
         });
     }
 }
@@ -154,6 +191,13 @@ fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
 }
 
 // A thread that is going away has no current anything.
+#[inline]
+fn is(f: impl FnOnce(&Current) -> bool) -> bool {
+    CURRENT
+        .try_with(|current| f(&current.borrow()))
+        .unwrap_or(false)
+}
+
 fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
     CURRENT
         .try_with(|current| f(&current.borrow()))
@@ -199,8 +243,8 @@ pub fn enter_context(context: Context) -> Entered {
 ///
 /// The caller has registered the waker with the current context, keeps that registration, and looks
 /// for the end itself whenever it is polled.
-pub fn enter_watch(waker: &Waker) -> Entered {
-    Entered(Undo::Watch(with(|c| c.watch.replace(key(waker)))))
+pub fn enter_watch(waker: &Waker) -> Watched {
+    Watched(with(|c| c.watch.replace(key(waker))))
 }
 
 /// Returns the current driver, or `None` outside a runtime.
@@ -219,6 +263,12 @@ pub fn is_arbiter() -> bool {
 #[must_use]
 pub fn observer() -> Option<Arc<dyn Driver>> {
     read(|c| c.driver.as_ref().and_then(|h| h.observer().cloned()))
+}
+
+/// Returns whether the current driver is told of events.
+#[inline]
+pub(crate) fn is_observed() -> bool {
+    is(|c| c.driver.as_ref().is_some_and(|h| h.observed))
 }
 
 /// Returns the current task, or `None` outside our tasks and handlers.
@@ -244,31 +294,65 @@ pub fn with_task<R>(f: impl FnOnce(&Arc<TaskInfo>) -> R) -> Option<R> {
     read(|c| c.task.as_ref().map(f))
 }
 
-/// Calls `f` with the current context, without a reference count. `f` must not run user code.
-pub(crate) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> Option<R> {
-    read(|c| c.context.as_ref().map(f))
+/// Returns how the current context ended, if it has.
+#[inline]
+pub(crate) fn ended() -> Option<ContextError> {
+    if is(|c| c.context.as_ref().is_some_and(Context::has_ended)) {
+        read(|c| c.context.as_ref()?.ended_quietly())
+    } else {
+        None
+    }
 }
 
 /// How a wait learns of the end of the current context.
 pub(crate) enum Watching {
     /// There is no current context.
     Nothing,
+    /// It has ended.
+    Ended,
     /// Whoever polls is woken already.
-    Already(Option<ContextError>),
+    Already,
     /// By a registration of its own.
     Register(Context),
 }
 
-pub(crate) fn watching(waker: &Waker) -> Watching {
-    read(|c| {
-        let context = c.context.as_ref()?;
-        Some(if c.watch == Some(key(waker)) {
-            Watching::Already(context.ended_quietly())
-        } else {
-            Watching::Register(context.clone())
+/// Who waits, as compared with the task that is said to.
+pub(crate) enum Waiter {
+    /// The same.
+    Same,
+    /// This one.
+    Other(Option<Arc<TaskInfo>>),
+}
+
+/// Looks for what a wait that is polled with `waker` has to do.
+pub(crate) fn look(waker: &Waker, told: Option<&Arc<TaskInfo>>) -> (Watching, Waiter) {
+    CURRENT
+        .try_with(|current| {
+            let current = current.borrow();
+            let watching = match &current.context {
+                None => Watching::Nothing,
+                Some(context) if context.has_ended() => Watching::Ended,
+                Some(_) if current.watch == Some(key(waker)) => Watching::Already,
+                Some(context) => Watching::Register(context.clone()),
+            };
+            (watching, compare(&current, told))
         })
-    })
-    .unwrap_or(Watching::Nothing)
+        .unwrap_or((Watching::Nothing, Waiter::Other(None)))
+}
+
+/// Compares the current task with the one that is said to wait.
+pub(crate) fn waiter(told: Option<&Arc<TaskInfo>>) -> Waiter {
+    CURRENT
+        .try_with(|current| compare(&current.borrow(), told))
+        .unwrap_or(Waiter::Other(None))
+}
+
+fn compare(current: &Current, told: Option<&Arc<TaskInfo>>) -> Waiter {
+    match (&current.task, told) {
+        (Some(task), Some(told)) if Arc::ptr_eq(task, told) => Waiter::Same,
+        (None, None) => Waiter::Same,
+        (task, _) => Waiter::Other(task.clone()),
+    }
 }
 
 /// Returns the time of the current driver; outside a runtime, the time of the machine.

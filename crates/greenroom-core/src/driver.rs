@@ -223,8 +223,11 @@ pub fn deliver_to(
 }
 
 /// Tells the current driver, if that is observed, of an event that has taken effect.
+#[inline]
 pub fn report(kind: EventKind, object: impl FnOnce() -> Option<Id>, label: &'static str) {
-    if let Some(driver) = current::observer() {
+    if current::is_observed()
+        && let Some(driver) = current::observer()
+    {
         report_to(&*driver, kind, object(), label);
     }
 }

@@ -42,10 +42,12 @@ impl Failure {
         Self::from(Message(text.into()))
     }
 
-    /// Returns the original error, if it is an `E`.
+    /// Returns the original error, or the nearest of its sources, that is an `E`.
+    ///
+    /// So an error that came back through a task's handle is found too.
     #[must_use]
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        self.as_error().downcast_ref()
+        self.chain().find_map(|error| error.downcast_ref())
     }
 
     /// Returns the original error as a trait object.

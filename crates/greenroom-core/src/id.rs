@@ -195,9 +195,11 @@ impl Ord for Id {
 
 impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Enough to tell siblings and cousins apart without walking the whole path.
-        (self.0.depth, self.0.number, &self.0.name).hash(state);
-        self.parent().map(|parent| parent.0.number).hash(state);
+        // Enough to tell siblings and cousins apart without walking the whole path: a parent gives each
+        // number once.
+        state.write_u64(self.0.number);
+        state.write_u64(self.parent().map_or(0, |parent| parent.0.number));
+        state.write_u32(self.0.depth);
     }
 }
 

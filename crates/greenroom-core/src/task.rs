@@ -1,11 +1,13 @@
 //! A task as the driver sees it: what to poll, and what is known about it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -89,8 +91,8 @@ pub struct TaskInfo {
     pub spawned_at: &'static Location<'static>,
     /// When it was spawned, in the runtime's time.
     pub since: Instant,
-    // Written by the task itself when it begins or ends a wait, read by snapshots.
-    waiting: Mutex<Option<Waiting>>,
+    // Written by who begins or ends a wait of the task, read by snapshots.
+    waits: Mutex<Waits>,
     // Sections that outlive a cancel, see `Shield`. Written by the task itself only.
     shields: AtomicUsize,
     cancel: Option<CancelCauseHandle>,
@@ -110,7 +112,7 @@ impl TaskInfo {
             kind,
             spawned_at,
             since,
-            waiting: Mutex::new(None),
+            waits: Mutex::default(),
             shields: AtomicUsize::new(0),
             cancel: None,
         }
@@ -131,22 +133,60 @@ impl TaskInfo {
         self.cancel.is_some()
     }
 
-    /// Returns what it waits for, or `None` while it runs or waits for something foreign.
+    /// Returns what it waits for, or `None` while it runs or waits for something foreign. Of several
+    /// waits at once it is the one that began last.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
-        self.waiting.lock().clone()
+        let waits = self.waits.lock();
+        waits.last.as_ref().map(|(_, waiting)| waiting.clone())
     }
 
     /// Returns whether it is in a section that outlives a cancel.
     #[must_use]
     pub fn is_shielded(&self) -> bool {
-        self.shields.load(Relaxed) > 0
+        self.shields() > 0
     }
 
-    /// Sets what it waits for.
-    pub fn set_waiting(&self, waiting: Option<Waiting>) {
-        *self.waiting.lock() = waiting;
+    pub(crate) fn shields(&self) -> usize {
+        self.shields.load(Relaxed)
     }
+
+    /// Sets what it waits for, in place of all that it was said to wait for before.
+    pub fn set_waiting(&self, waiting: Option<Waiting>) {
+        let mut waits = self.waits.lock();
+        (waits.last, waits.earlier) = (None, BTreeMap::new());
+        if let Some(waiting) = waiting {
+            let _key = waits.begin(waiting);
+        }
+    }
+
+    pub(crate) fn begin_wait(&self, waiting: Waiting) -> u64 {
+        self.waits.lock().begin(waiting)
+    }
+
+    /// Ends a wait that was begun, unless something was set in its place.
+    pub(crate) fn end_wait(&self, key: u64) {
+        self.waits.lock().end(key);
+    }
+}
+
+/// Lets the other ready tasks of this arbiter run, then goes on.
+///
+/// Go counterpart: `runtime.Gosched`. For a computation in a task that awaits nothing else.
+///
+/// # Cancel safety
+/// Cancel safe. A task whose context has ended is dropped here.
+pub async fn yield_now() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|cx| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Keeps a task whose context has ended from being dropped at its next await.
@@ -206,4 +246,30 @@ pub enum WaitKind {
     Sleep,
     /// Waits for its turn under a limit.
     Limit,
+}
+
+/// The waits of a task. Most have one at most; a task that polls several futures may have more.
+#[derive(Debug, Default)]
+struct Waits {
+    begun: u64,
+    last: Option<(u64, Waiting)>,
+    earlier: BTreeMap<u64, Waiting>,
+}
+
+impl Waits {
+    fn begin(&mut self, waiting: Waiting) -> u64 {
+        self.begun += 1;
+        if let Some((key, before)) = self.last.replace((self.begun, waiting)) {
+            self.earlier.insert(key, before);
+        }
+        self.begun
+    }
+
+    fn end(&mut self, key: u64) {
+        if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
+            self.last = self.earlier.pop_last();
+        } else {
+            self.earlier.remove(&key);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
 
 /// Runs user code and returns its panic as a value.
 ///
@@ -23,4 +24,16 @@ pub fn drop_caught<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
         return Ok(());
     }
     catch(move || drop(value))
+}
+
+/// Wakes them all. A foreign waker may panic: that keeps nobody else from being woken, and is not the
+/// caller's failure; the panic hook has told it.
+pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        if let Err(payload) = catch(|| waker.wake())
+            && let Err(second) = drop_caught(payload)
+        {
+            std::mem::forget(second);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use crate::context::{self, Registration};
-use crate::current::{self, Watching};
+use crate::current::{self, Waiter, Watching};
 use crate::error::ContextError;
 use crate::id::Id;
 use crate::task::{TaskInfo, WaitKind, Waiting};
@@ -19,8 +19,8 @@ use crate::task::{TaskInfo, WaitKind, Waiting};
 pub struct Wait {
     kind: WaitKind,
     registration: Option<Registration>,
-    // The task that is said to wait, which may not be the one that drops this.
-    told: Option<Arc<TaskInfo>>,
+    // The task that is said to wait, which may not be the one that drops this, and for which wait.
+    told: Option<(Arc<TaskInfo>, u64)>,
 }
 
 impl Wait {
@@ -36,9 +36,10 @@ impl Wait {
 
     /// Returns how the current context ended, if it has. An operation that has not begun asks this
     /// first, so that a loop over an ever ready channel ends with its context.
+    #[inline]
     #[must_use]
     pub fn ended() -> Option<ContextError> {
-        current::with_context(context::Context::ended_quietly).flatten()
+        current::ended()
     }
 
     /// Begins or goes on with the wait: ready when the current context has ended.
@@ -50,57 +51,79 @@ impl Wait {
         on: impl FnOnce() -> Option<Id>,
         fallback: Option<&context::Context>,
     ) -> Poll<ContextError> {
-        let registered = match current::watching(cx.waker()) {
-            Watching::Already(ended) => {
-                self.registration = None;
-                ended.map(Err)
+        let (watching, waiter) = current::look(cx.waker(), self.told_task());
+        let ended = match watching {
+            Watching::Ended => current::ended(),
+            Watching::Already => {
+                if self.registration.is_some() {
+                    self.registration = None;
+                }
+                None
             }
             // Cloned, not borrowed: moving a registration drops a foreign waker, which may run user
             // code.
-            Watching::Register(context) => Some(self.register(&context, cx)),
-            Watching::Nothing => fallback.map(|context| self.register(context, cx)),
+            Watching::Register(context) => self.register(&context, cx),
+            Watching::Nothing => fallback.and_then(|context| self.register(context, cx)),
         };
-        if let Some(Err(error)) = registered {
+        if let Some(error) = ended {
             self.end();
             return Poll::Ready(error);
         }
-        let told = self.told.as_ref();
-        let same = current::with_task(|task| told.is_some_and(|told| Arc::ptr_eq(told, task)));
-        if same == Some(false) {
-            self.end_told();
-            self.told = current::task();
-            if let Some(task) = &self.told {
-                task.set_waiting(Some(Waiting {
-                    kind: self.kind,
-                    on: on(),
-                }));
-            }
+        if let Waiter::Other(task) = waiter {
+            self.tell_of(task, on);
         }
         Poll::Pending
+    }
+
+    /// Says what the current task waits for, and does nothing else: for a wait that goes on after its
+    /// context has ended.
+    pub fn tell(&mut self, on: impl FnOnce() -> Option<Id>) {
+        if let Waiter::Other(task) = current::waiter(self.told_task()) {
+            self.tell_of(task, on);
+        }
+    }
+
+    fn told_task(&self) -> Option<&Arc<TaskInfo>> {
+        self.told.as_ref().map(|(task, _)| task)
+    }
+
+    fn tell_of(&mut self, task: Option<Arc<TaskInfo>>, on: impl FnOnce() -> Option<Id>) {
+        self.end_told();
+        self.told = task.map(|task| {
+            let (kind, on) = (self.kind, on());
+            let key = task.begin_wait(Waiting { kind, on });
+            (task, key)
+        });
     }
 
     fn register(
         &mut self,
         context: &context::Context,
         cx: &task::Context<'_>,
-    ) -> Result<(), ContextError> {
-        Registration::update(&mut self.registration, context, cx.waker())
+    ) -> Option<ContextError> {
+        Registration::update(&mut self.registration, context, cx.waker()).err()
     }
 
     /// Ends the wait.
+    #[inline]
     pub fn end(&mut self) {
-        self.registration = None;
-        self.end_told();
+        if self.registration.is_some() {
+            self.registration = None;
+        }
+        if self.told.is_some() {
+            self.end_told();
+        }
     }
 
     fn end_told(&mut self) {
-        if let Some(task) = self.told.take() {
-            task.set_waiting(None);
+        if let Some((task, key)) = self.told.take() {
+            task.end_wait(key);
         }
     }
 }
 
 impl Drop for Wait {
+    #[inline]
     fn drop(&mut self) {
         self.end();
     }

@@ -27,6 +27,7 @@ use crate::driver::{self, EventKind, Operation};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::task::WaitKind;
+use crate::unwind;
 use crate::wait::Wait;
 
 /// Makes a watched value: the one handle that writes it, and a first handle that reads it.
@@ -107,7 +108,7 @@ impl<T> Publisher<T> {
             (old, state.take_waiters())
         };
         self.cell.report(Operation::WatchPublish);
-        wake(woken);
+        unwind::wake_all(woken);
         drop(old);
     }
 
@@ -256,7 +257,7 @@ impl<T> Drop for Publisher<T> {
             state.take_waiters()
         };
         self.cell.report(Operation::Close);
-        wake(woken);
+        unwind::wake_all(woken);
     }
 }
 
@@ -330,11 +331,5 @@ impl<T> State<T> {
             .iter_mut()
             .filter_map(|(_, waker)| waker.take())
             .collect()
-    }
-}
-
-fn wake(wakers: Vec<Waker>) {
-    for waker in wakers {
-        waker.wake();
     }
 }

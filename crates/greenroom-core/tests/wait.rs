@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
+use greenroom_core::channel;
 use greenroom_core::current::{self, Handle};
 use greenroom_core::doc_support::Manual;
 use greenroom_core::driver::Driver;
@@ -48,6 +49,12 @@ impl World {
 fn poll(sleep: &mut Sleep) -> bool {
     sleep
         .as_mut()
+        .poll(&mut TaskContext::from_waker(Waker::noop()))
+        .is_ready()
+}
+
+fn poll_recv(recv: &mut channel::Recv<'_, u8>) -> bool {
+    Pin::new(recv)
         .poll(&mut TaskContext::from_waker(Waker::noop()))
         .is_ready()
 }
@@ -102,6 +109,41 @@ fn a_wait_that_moves_to_another_task_is_that_one_s() {
     assert_eq!((kind(&a), kind(&b)), (None, Some(WaitKind::Sleep)));
     w.within(&b, || drop(moved));
     assert_eq!((kind(&a), kind(&b)), (None, None));
+}
+
+#[test]
+fn of_two_waits_of_a_task_the_later_is_told_until_it_ends_and_then_the_other() {
+    let w = World::new();
+    let (a, b) = (w.task("a"), w.task("b"));
+    let (tx, rx) = channel::unbounded();
+    for first_ends_last in [true, false] {
+        let mut slept: Sleep = Box::pin(sleep(Duration::from_secs(1)));
+        let mut received = rx.recv();
+        w.within(&a, || poll(&mut slept));
+        w.within(&a, || poll_recv(&mut received));
+        assert_eq!(kind(&a), Some(WaitKind::Receive));
+        if first_ends_last {
+            assert!(tx.try_send(1).is_ok());
+            assert!(w.within(&a, || poll_recv(&mut received)));
+            assert_eq!(kind(&a), Some(WaitKind::Sleep));
+            drop(slept);
+        } else {
+            w.within(&b, || drop(slept));
+            assert_eq!(kind(&a), Some(WaitKind::Receive));
+            drop(received);
+        }
+        assert_eq!(kind(&a), None);
+    }
+}
+
+#[test]
+fn a_wait_that_is_polled_outside_any_task_is_no_task_s() {
+    let w = World::new();
+    let a = w.task("a");
+    let mut moved: Sleep = Box::pin(sleep(Duration::from_secs(1)));
+    w.within(&a, || poll(&mut moved));
+    poll(&mut moved);
+    assert_eq!(kind(&a), None);
 }
 
 #[test]

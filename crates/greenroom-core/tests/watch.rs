@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
-use common::{Counter, now, poll, poll_with};
+use common::{Counter, now, poll, poll_badly, poll_with};
 use greenroom_core::current;
 use greenroom_core::doc_support::{block_on, root};
 use greenroom_core::watch::{self, Publisher, Watch, WatchError};
@@ -33,6 +33,21 @@ fn what_was_read_is_not_news() {
     assert_eq!(*watch.get(), 1);
     assert!(poll(&mut watch.changed()).is_pending());
     assert_eq!(*now(other.changed()).unwrap(), 1);
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+    for end in [|publisher: Publisher<u8>| publisher.publish(1), drop] {
+        let (publisher, watch) = watch::channel(0);
+        let good = Counter::new();
+        let (mut bad, mut waits) = (watch.changed(), [watch.changed(), watch.changed()]);
+        assert!(poll_badly(&mut bad).is_pending());
+        for wait in &mut waits {
+            assert!(poll_with(wait, &good).is_pending());
+        }
+        end(publisher);
+        assert_eq!(good.count(), 2);
+    }
 }
 
 #[test]

@@ -20,3 +20,8 @@ pub mod prelude {
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
     pub use greenroom_patterns::prelude::*;
 }
+
+// Runs the program in the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -134,7 +134,8 @@ impl<A: Actor> ActorContext<A> {
     /// Handles each item of a stream, or of a channel's receiver, as a message.
     ///
     /// Items take turns with the mailbox; the next is taken when the one before has been handled. The
-    /// stream is dropped at its end, and with the actor. It does not keep the actor alive.
+    /// stream is dropped at its end, and with the actor. It does not keep the actor alive: an actor that
+    /// stops or drains handles its mailbox, and drops the stream with what it still holds.
     pub fn attach<S, M>(&mut self, stream: S, map: impl FnMut(S::Item) -> M + 'static)
     where
         S: Stream + 'static,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
-use greenroom_core::current;
+use greenroom_core::current::{self, Seat};
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::task::LocalFuture;
 use greenroom_core::{Panic, unwind};
@@ -29,9 +29,15 @@ struct Executor {
 
 struct Slot {
     cell: Arc<TaskCell>,
-    waker: Waker,
     // Out while it is polled. Invariant 3.
-    future: Option<LocalFuture>,
+    running: Option<Running>,
+}
+
+/// What a poll needs, kept together so that a poll counts no references.
+struct Running {
+    seat: Seat,
+    waker: Waker,
+    future: LocalFuture,
 }
 
 impl Hub {
@@ -116,7 +122,6 @@ impl Executor {
             return;
         }
         cell.unqueue();
-        let _task = current::enter_task(cell.info.clone(), cell.context.clone());
         let slot = match cell.slot() {
             NO_SLOT => match self.admit(cell) {
                 Some(slot) => slot,
@@ -126,43 +131,55 @@ impl Executor {
         };
         // Moved out for the poll: the task may reach this hub again, and the slot must not be
         // borrowed then.
-        let (mut future, waker) = match self.slots.get_mut(slot) {
-            Some(there) => match there.future.take() {
-                Some(future) => (future, there.waker.clone()),
-                None => return,
-            },
-            None => return,
+        let there = self.slots.get_mut(slot);
+        let Some(mut running) = there.and_then(|there| there.running.take()) else {
+            return;
         };
-        self.hub.polling.store(slot, Relaxed);
-        let polled = unwind::catch(|| {
-            future
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_ready()
-        });
-        self.hub.polling.store(NO_SLOT, Relaxed);
+        let polled = {
+            let Running {
+                seat,
+                waker,
+                future,
+            } = &mut running;
+            let _task = seat.enter();
+            self.hub.polling.store(slot, Relaxed);
+            let polled = unwind::catch(|| {
+                let mut cx = Context::from_waker(waker);
+                future.as_mut().poll(&mut cx).is_ready()
+            });
+            self.hub.polling.store(NO_SLOT, Relaxed);
+            polled
+        };
         match polled {
             Ok(false) => {
                 if let Some(there) = self.slots.get_mut(slot) {
-                    there.future = Some(future);
+                    there.running = Some(running);
                 }
             }
-            Ok(true) => self.release(cell, slot, future),
+            Ok(true) => self.release(cell, slot, running),
             Err(payload) => {
                 self.stray(cell, payload);
-                self.release(cell, slot, future);
+                self.release(cell, slot, running);
             }
         }
     }
 
     fn admit(&mut self, cell: &Arc<TaskCell>) -> Option<usize> {
         let make = cell.take_make()?;
-        match unwind::catch(make) {
+        let mut seat = Seat::new(cell.info.clone(), cell.context.clone());
+        let made = {
+            let _task = seat.enter();
+            unwind::catch(make)
+        };
+        match made {
             Ok(future) => {
                 let slot = self.slots.insert(Slot {
                     cell: cell.clone(),
-                    waker: Waker::from(cell.clone()),
-                    future: Some(future),
+                    running: Some(Running {
+                        seat,
+                        waker: Waker::from(cell.clone()),
+                        future,
+                    }),
                 });
                 cell.set_slot(slot);
                 let mut tasks = self.hub.tasks.lock();
@@ -180,12 +197,21 @@ impl Executor {
         }
     }
 
-    fn release(&mut self, cell: &TaskCell, slot: usize, future: LocalFuture) {
+    fn release(&mut self, cell: &TaskCell, slot: usize, running: Running) {
         cell.set_done();
         drop(self.slots.try_remove(slot));
         if let Some(listed) = self.hub.tasks.lock().get_mut(slot) {
             *listed = None;
         }
+        self.drop_running(cell, running);
+    }
+
+    /// Drops a future with its task current.
+    fn drop_running(&self, cell: &TaskCell, running: Running) {
+        let Running {
+            mut seat, future, ..
+        } = running;
+        let _task = seat.enter();
         if let Err(payload) = unwind::drop_caught(future) {
             self.stray(cell, payload);
         }
@@ -270,13 +296,10 @@ impl Executor {
             let Some(slot) = self.slots.iter().next().map(|(slot, _)| slot) else {
                 return;
             };
-            let Slot { cell, future, .. } = self.slots.remove(slot);
+            let Slot { cell, running } = self.slots.remove(slot);
             cell.set_done();
-            let _task = current::enter_task(cell.info.clone(), cell.context.clone());
-            if let Some(future) = future
-                && let Err(payload) = unwind::drop_caught(future)
-            {
-                self.stray(&cell, payload);
+            if let Some(running) = running {
+                self.drop_running(&cell, running);
             }
         }
     }

@@ -77,11 +77,12 @@ impl Wake for TaskCell {
         if self.is_done() || self.queued.swap(true, Ordering::AcqRel) {
             return;
         }
-        match self.hub.observer().cloned() {
-            None => self.hub.clone().queue.push(self),
+        let hub = self.hub.clone();
+        match hub.observer() {
+            None => hub.queue.push(self),
             Some(front) => {
                 let id = self.info.id.clone();
-                driver::deliver_to(&*front, EventKind::Ready, Some(id), "task", move || {
+                driver::deliver_to(&**front, EventKind::Ready, Some(id), "task", move || {
                     self.hub.clone().queue.push(self);
                 });
             }

@@ -88,8 +88,9 @@ impl SingleThreadBuilder {
         self
     }
 
-    /// Puts a driver in front of the hub: it is told of every event, and chooses. The closure gets the
-    /// hub, to forward to.
+    /// Puts a driver in front of the hub: it is told of every event, and chooses, also which ready task
+    /// is next (0 is the one that became ready first). The closure gets the hub, to forward to, whose
+    /// own choices are those of the seed, or of seed 0.
     pub fn driver(
         mut self,
         make: impl FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver> + 'static,

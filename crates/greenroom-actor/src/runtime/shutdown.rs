@@ -58,7 +58,10 @@ pub(super) async fn run(core: &Arc<Core>, deadline: Duration) -> ShutdownReport 
         })
         .collect();
     core.keeper.close();
-    join(core);
+    // It waits for the others, except for the stuck ones and for blocking code that goes on.
+    if core.ended.wait_blocking_for(core.keeper.name(), GRACE) {
+        join(core);
+    }
     let panics = core.hubs.iter().flat_map(|hub| hub.take_strays()).collect();
     ShutdownReport { cut, stuck, panics }
 }

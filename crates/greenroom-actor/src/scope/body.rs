@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use greenroom_core::current;
 use greenroom_core::error::Cause;
-use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind, Waiting};
+use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Failure, Id, Result};
 
@@ -83,12 +83,16 @@ where
     });
     // A caller whose own context ends waits on: the scope's is derived from it and ends as well.
     let _shield = current::task().map(Shield::over);
+    let mut wait = Wait::new(WaitKind::Join);
     let result = std::future::poll_fn(|cx| {
         let polled = cell.poll(cx);
-        say_waiting(polled.is_pending(), WaitKind::Join, &scope);
+        if polled.is_pending() {
+            wait.tell(|| Some(scope.id.clone()));
+        }
         polled
     })
     .await;
+    wait.end();
     dropped.disarm();
     match result {
         Ok(result) => result,
@@ -147,7 +151,10 @@ where
     end(scope).await;
     match (scope.take_error(), value) {
         (Some(failure), _) => Err(failure),
-        (None, Some(value)) => Ok(value),
+        (None, Some(value)) => match scope.cut_from_outside() {
+            Some(error) => Err(error.into()),
+            None => Ok(value),
+        },
         (None, None) => Err(match scope.context.err() {
             Some(error) => error.into(),
             None => ScopeError::Ended.into(),
@@ -174,9 +181,12 @@ async fn end(scope: &Arc<Inner>) {
 }
 
 async fn until(scope: &Arc<Inner>, mut poll: impl FnMut(&mut std::task::Context<'_>) -> Poll<()>) {
+    let mut wait = Wait::new(WaitKind::ScopeEnd);
     std::future::poll_fn(|cx| {
         let polled = poll(cx);
-        say_waiting(polled.is_pending(), WaitKind::ScopeEnd, scope);
+        if polled.is_pending() {
+            wait.tell(|| Some(scope.id.clone()));
+        }
         polled
     })
     .await;
@@ -224,15 +234,6 @@ fn is_awaited(task: &TaskInfo, scope: &Id) -> bool {
         above = id.parent();
     }
     false
-}
-
-fn say_waiting(is_waiting: bool, kind: WaitKind, scope: &Inner) {
-    current::with_task(|task| {
-        task.set_waiting(is_waiting.then(|| Waiting {
-            kind,
-            on: Some(scope.id.clone()),
-        }));
-    });
 }
 
 fn parent_context(core: &Core, outer: Option<&Inner>) -> Context {

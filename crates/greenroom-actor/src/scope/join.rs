@@ -1,5 +1,6 @@
 //! The result of a task, and the handle that waits for it.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,33 +16,53 @@ use greenroom_core::{ExitReason, Failure, Id, Panic, current};
 use parking_lot::Mutex;
 
 /// Why a joined task gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The task returned this error.
-    #[error("task failed: {0}")]
+    /// The task returned this error, which is the source of this one.
     Failed(Failure),
     /// The task panicked.
-    #[error(transparent)]
     Panicked(Panic),
     /// The task was cancelled, and ended without a value.
-    #[error("task cancelled: {0}")]
     Cancelled(Cause),
     /// The deadline of the task's context passed, and it ended without a value.
-    #[error("task ended by its deadline")]
     Deadline,
     /// The task was never started: its scope had ended.
-    #[error("the scope has ended; the task was not started")]
     Ended,
     /// The value was taken by an earlier wait.
-    #[error("the task's value was taken before")]
     Taken,
     /// The waiter's own context ended first; the task is not affected.
-    #[error("gave up waiting for the task: {0}")]
     WaitEnded(ContextError),
     /// The waiter is the task itself, which would never end.
-    #[error("the task would wait for itself: {0}")]
     Cycle(Id),
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "task failed: {failure}"),
+            Self::Panicked(panic) => fmt::Display::fmt(panic, f),
+            Self::Cancelled(cause) => write!(f, "task cancelled: {cause}"),
+            Self::Deadline => f.write_str("task ended by its deadline"),
+            Self::Ended => f.write_str("the scope has ended; the task was not started"),
+            Self::Taken => f.write_str("the task's value was taken before"),
+            Self::WaitEnded(error) => write!(f, "gave up waiting for the task: {error}"),
+            Self::Cycle(id) => write!(f, "the task would wait for itself: {id}"),
+        }
+    }
+}
+
+// By hand, since a `Failure` is not itself an `Error`.
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(failure.as_error()),
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled(cause) => Some(cause),
+            Self::WaitEnded(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl JoinError {
@@ -77,6 +98,26 @@ impl<T: Send + 'static> JoinCell<T> {
 
     /// Leaves the result and wakes who waits, as the exit of `id`. Only the first one counts.
     pub(crate) fn finish(self: &Arc<Self>, id: &Id, result: Result<T, JoinError>) {
+        self.settle(EventKind::Exit, || Some(id.clone()), "task", result);
+    }
+
+    /// Leaves the result and wakes who waits, as the reply to `asker`. Only the first one counts.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        asker: Option<Id>,
+        label: &'static str,
+        result: Result<T, JoinError>,
+    ) {
+        self.settle(EventKind::Reply, || asker, label, result);
+    }
+
+    fn settle(
+        self: &Arc<Self>,
+        kind: EventKind,
+        object: impl FnOnce() -> Option<Id>,
+        label: &'static str,
+        result: Result<T, JoinError>,
+    ) {
         {
             let mut state = self.0.lock();
             if state.is_finished || state.result.is_some() {
@@ -85,21 +126,16 @@ impl<T: Send + 'static> JoinCell<T> {
             state.result = Some(result);
         }
         let cell = self.clone();
-        driver::deliver(
-            EventKind::Exit,
-            || Some(id.clone()),
-            "task",
-            move || {
-                let waiter = {
-                    let mut state = cell.0.lock();
-                    state.is_finished = true;
-                    state.waiter.take()
-                };
-                if let Some(waiter) = waiter {
-                    waiter.wake();
-                }
-            },
-        );
+        driver::deliver(kind, object, label, move || {
+            let waiter = {
+                let mut state = cell.0.lock();
+                state.is_finished = true;
+                state.waiter.take()
+            };
+            if let Some(waiter) = waiter {
+                waiter.wake();
+            }
+        });
     }
 
     pub(crate) fn is_finished(&self) -> bool {

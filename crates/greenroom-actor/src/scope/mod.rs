@@ -52,7 +52,10 @@ pub enum OnError {
 /// When these return, nothing that was spawned in the scope lives. Cloning gives another handle to the
 /// same scope; one kept past its end gets [`ScopeError::Ended`] or [`JoinError::Ended`].
 ///
-/// A child that fails or panics cancels its siblings, and its error is the scope's; see [`OnError`].
+/// A child that fails or panics cancels its siblings, and its error is the scope's; see [`OnError`]. A
+/// scope whose children were cut short by a context outside of it fails with that context's end, so
+/// that a result is a whole one; [`cancel`](Scope::cancel) is its own way to end its children, and no
+/// failure.
 ///
 /// # Differences from Go
 /// - A goroutine may outlive whoever started it. A task cannot outlive its scope.
@@ -369,6 +372,8 @@ impl<T: Send + 'static> Finish<T> {
                 // An error that follows from the task's own cancel is no reason to end its siblings.
                 if self.context.err().is_none() {
                     self.scope.fail(self.id.clone(), failure.clone());
+                } else {
+                    self.scope.note_cut();
                 }
                 Err(JoinError::Failed(failure))
             }
@@ -377,7 +382,10 @@ impl<T: Send + 'static> Finish<T> {
                     .fail(self.id.clone(), Failure::from(panic.clone()));
                 Err(JoinError::Panicked(panic))
             }
-            Outcome::Ended(error) => Err(JoinError::from_exit(error.into())),
+            Outcome::Ended(error) => {
+                self.scope.note_cut();
+                Err(JoinError::from_exit(error.into()))
+            }
         };
         self.cell.finish(&self.id, result);
     }
@@ -386,6 +394,7 @@ impl<T: Send + 'static> Finish<T> {
 impl<T: Send + 'static> Drop for Finish<T> {
     fn drop(&mut self) {
         if !self.is_told {
+            self.scope.note_cut();
             let error = match self.context.err() {
                 Some(error) => JoinError::from_exit(error.into()),
                 None => JoinError::Cancelled(Cause::Shutdown),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -28,15 +28,15 @@ pub(crate) async fn guarded<F: Future>(
     id: Id,
     spawned_at: &'static Location<'static>,
 ) -> Outcome<F::Output> {
-    let mut future: Option<Pin<Box<F>>> = Some(Box::pin(future));
+    let mut future = pin!(Some(future));
     let mut registration = None;
     let outcome = std::future::poll_fn(|cx| {
-        let Some(running) = &mut future else {
+        let Some(running) = future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         let ended = Registration::update(&mut registration, &context, cx.waker()).err();
         let _watch = current::enter_watch(cx.waker());
-        match unwind::catch(|| running.as_mut().poll(cx)) {
+        match unwind::catch(|| running.poll(cx)) {
             Err(payload) => Poll::Ready(Err(payload)),
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(Outcome::Returned(output))),
             Ok(Poll::Pending) => match ended {
@@ -46,7 +46,7 @@ pub(crate) async fn guarded<F: Future>(
         }
     })
     .await;
-    let dropped = unwind::drop_caught(future.take());
+    let dropped = unwind::catch(|| future.set(None));
     match (outcome, dropped) {
         (Err(payload), _) | (Ok(_), Err(payload)) => {
             Outcome::Panicked(Panic::new(payload, id, None, spawned_at))

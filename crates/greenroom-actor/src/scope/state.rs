@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use greenroom_core::context::CancelCauseHandle;
-use greenroom_core::error::Cause;
+use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::Task;
 use greenroom_core::{Context, Driver, Failure, Id};
 use parking_lot::Mutex;
@@ -27,6 +27,8 @@ pub(crate) struct Inner {
     pub(crate) core: Arc<Core>,
     pub(crate) id: Id,
     pub(crate) context: Context,
+    // The context that the scope's own is derived from.
+    parent: Context,
     cancel: CancelCauseHandle,
     /// Where children run that are placed beside their parent from outside any arbiter.
     pub(crate) home: usize,
@@ -42,6 +44,8 @@ struct State {
     limited: usize,
     held: VecDeque<(Arc<dyn Driver>, Task)>,
     errors: Vec<(Id, Failure)>,
+    // A child ended with its context, before it was done.
+    is_cut: bool,
     // By the number in their id, which is the order in which they were started.
     children: BTreeMap<u64, Arc<dyn Child>>,
     waiters: Vec<Waker>,
@@ -54,6 +58,7 @@ impl Inner {
             core,
             id,
             context,
+            parent: parent.clone(),
             cancel,
             home,
             state: Mutex::new(State {
@@ -64,6 +69,7 @@ impl Inner {
                 limited: 0,
                 held: VecDeque::new(),
                 errors: Vec::new(),
+                is_cut: false,
                 children: BTreeMap::new(),
                 waiters: Vec::new(),
             }),
@@ -168,6 +174,18 @@ impl Inner {
         if cancels {
             self.cancel.cancel(Cause::SiblingFailed(failure));
         }
+    }
+
+    /// Notes that a child ended with its context, before it was done.
+    pub(crate) fn note_cut(&self) {
+        self.state.lock().is_cut = true;
+    }
+
+    /// Returns how the scope was ended from outside, if that cut a child short. A cancel of the scope
+    /// itself is its own way to end its children, and no failure.
+    pub(crate) fn cut_from_outside(&self) -> Option<ContextError> {
+        let is_cut = self.state.lock().is_cut;
+        self.parent.err().filter(|_| is_cut)
     }
 
     pub(crate) fn cancel(&self, cause: Cause) {

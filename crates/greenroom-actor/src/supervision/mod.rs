@@ -1,11 +1,13 @@
 //! What becomes of an actor that fails.
 
+mod apart;
 mod decide;
 mod kept;
 mod life;
+mod serve;
 mod spawn;
 
-pub(crate) use life::forget;
+pub(crate) use apart::forget;
 
 pub use decide::{Action, Affected, Intensity, Restart, Strategy, decide};
 pub use kept::Kept;

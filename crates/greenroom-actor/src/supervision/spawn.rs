@@ -1,5 +1,6 @@
 //! How an actor is started.
 
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
-use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel};
+use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel, current};
 
 use super::decide::{Intensity, Restart};
 use super::kept::{Keeper, Kept};
@@ -23,38 +24,67 @@ use crate::scope::{JoinCell, JoinError, OnDrop, Scope};
 use crate::station::{Parts, Station};
 
 /// Why an actor was not started.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SpawnError {
     /// The scope has ended.
-    #[error("the scope has ended; the actor was not started")]
     Ended,
     /// The name or the group is not a name.
-    #[error(transparent)]
-    Name(#[from] NameError),
+    Name(NameError),
     /// Another living actor has the name.
-    #[error("the name {name:?} is taken by {holder}")]
     NameTaken {
         /// The name.
         name: String,
         /// Who has it.
         holder: Id,
     },
-    /// The `started` hook returned this error.
-    #[error("the actor could not start: {0}")]
+    /// The `started` hook returned this error, which is the source of this one.
     Failed(Failure),
     /// The factory or the `started` hook panicked.
-    #[error(transparent)]
     Panicked(Panic),
     /// The scope's or the caller's context was cancelled.
-    #[error("cancelled while the actor started: {0}")]
     Cancelled(Cause),
     /// The deadline of the scope's or the caller's context passed.
-    #[error("deadline exceeded while the actor started")]
     Deadline,
     /// The actor stopped itself while it started.
-    #[error("the actor stopped while it started")]
     Stopped,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the scope has ended; the actor was not started"),
+            Self::Name(error) => fmt::Display::fmt(error, f),
+            Self::NameTaken { name, holder } => write!(
+                f,
+                "the name {name:?} is taken by {holder}: choose another, or look that one up with `whereis`"
+            ),
+            Self::Failed(failure) => write!(f, "the actor could not start: {failure}"),
+            Self::Panicked(panic) => fmt::Display::fmt(panic, f),
+            Self::Cancelled(cause) => write!(f, "cancelled while the actor started: {cause}"),
+            Self::Deadline => f.write_str("deadline exceeded while the actor started"),
+            Self::Stopped => f.write_str("the actor stopped while it started"),
+        }
+    }
+}
+
+// By hand, since a `Failure` is not itself an `Error`.
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Name(error) => Some(error),
+            Self::Failed(failure) => Some(failure.as_error()),
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<NameError> for SpawnError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
 }
 
 impl SpawnError {
@@ -309,11 +339,13 @@ impl<A: Actor> ActorBuilder<A> {
             restart: self.restart,
             intensity: self.intensity,
             started: Some(Box::new({
-                let (cell, id) = (cell.clone(), id.clone());
+                let (cell, asker) = (cell.clone(), current::task_id());
                 move |result| {
-                    cell.finish(&id, Ok(result.map_err(SpawnError::from_exit)));
+                    let result = result.map_err(SpawnError::from_exit);
+                    cell.answer(asker, "started", Ok(result));
                 }
             })),
+            is_told: false,
             driver: driver.clone(),
             spawned_at: self.spawned_at,
         };

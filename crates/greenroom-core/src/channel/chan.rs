@@ -200,13 +200,27 @@ impl<T> Chan<T> {
                 }
             };
         };
-        if self.still_waits(cx.waker(), |state| state.sender_waker(key)) {
-            return self.wait_on_send(slot, pending, cx);
+        // What came out, or the old waker, goes after the lock.
+        let left = {
+            let mut state = self.state.lock();
+            match state.sender_waker(key) {
+                Some(there) => Err(renew(there, cx.waker())),
+                None => Ok(state.leave_senders(key)),
+            }
+        };
+        match left {
+            Err(_old) => self.wait_on_send(slot, pending, cx),
+            Ok((value, _party)) => {
+                pending.entry = None;
+                Poll::Ready(match value {
+                    None => Ok(()),
+                    value => {
+                        *slot = value;
+                        Err(Failed::Closed)
+                    }
+                })
+            }
         }
-        Poll::Ready(match self.leave_send(slot, &mut pending.entry) {
-            true => Ok(()),
-            false => Err(Failed::Closed),
-        })
     }
 
     fn wait_on_send(
@@ -224,11 +238,17 @@ impl<T> Chan<T> {
     }
 
     /// Ends a wait. Returns whether the value was accepted; else it is back in the slot.
+    #[inline]
     pub(super) fn leave_send(&self, slot: &mut Option<T>, entry: &mut Option<usize>) -> bool {
-        let Some(key) = entry.take() else {
-            return false;
-        };
-        let (value, _party) = self.step(|state, _| state.leave_senders(key));
+        match entry.take() {
+            Some(key) => self.take_back(slot, key),
+            None => false,
+        }
+    }
+
+    fn take_back(&self, slot: &mut Option<T>, key: usize) -> bool {
+        // To leave a queue enables nobody.
+        let (value, _party) = self.state.lock().leave_senders(key);
         let accepted = value.is_none();
         if !accepted {
             *slot = value;
@@ -261,11 +281,18 @@ impl<T> Chan<T> {
                 ready => ready,
             };
         };
-        if self.still_waits(cx.waker(), |state| state.receiver_waker(key)) {
-            return self.wait_on_receive(take, pending, cx);
+        let left = self.step(|state, step| match state.receiver_waker(key) {
+            Some(there) => Err(renew(there, cx.waker())),
+            None => {
+                pending.entry = None;
+                let (handed, party) = state.leave_receivers(key);
+                Ok((take.take(state, step, handed), party))
+            }
+        });
+        match left {
+            Err(_old) => self.wait_on_receive(take, pending, cx),
+            Ok((taken, _party)) => Poll::Ready(taken.ok_or(Failed::Closed)),
         }
-        let taken = self.leave_receive(take, &mut pending.entry, true);
-        Poll::Ready(taken.ok_or(Failed::Closed))
     }
 
     fn wait_on_receive<R: Take<T>>(
@@ -303,10 +330,15 @@ impl<T> Chan<T> {
     }
 
     /// Ends a wait that nobody looks at any more: what was handed over goes to the next receiver.
+    #[inline]
     pub(super) fn abandon_receive(&self, entry: &mut Option<usize>) {
         if let Some(key) = entry.take() {
-            let _party = self.step(|state, step| state.abandon_receiver(key, step));
+            self.pass_on(key);
         }
+    }
+
+    fn pass_on(&self, key: usize) {
+        let _party = self.step(|state, step| state.abandon_receiver(key, step));
     }
 
     /// Sends what is in the slot if that is possible now, and `unchanged` holds at that moment.
@@ -388,24 +420,12 @@ impl<T> Chan<T> {
             state.can_pull(Some(claim))
         })
     }
+}
 
-    /// Returns whether an entry still waits, and makes sure that it then wakes who polls now.
-    fn still_waits(
-        &self,
-        waker: &Waker,
-        entry: impl for<'s> FnOnce(&'s mut State<T>) -> Option<&'s mut Option<Waker>>,
-    ) -> bool {
-        // The old waker goes after the lock.
-        let _old = {
-            let mut state = self.state.lock();
-            match entry(&mut state) {
-                Some(there) => match there {
-                    Some(waker_there) if waker_there.will_wake(waker) => None,
-                    _ => there.replace(waker.clone()),
-                },
-                None => return false,
-            }
-        };
-        true
+/// Makes sure that who polls now is woken, and returns the waker that was there for another.
+fn renew(there: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    match there {
+        Some(before) if before.will_wake(waker) => None,
+        _ => there.replace(waker.clone()),
     }
 }

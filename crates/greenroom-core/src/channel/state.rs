@@ -27,7 +27,7 @@ use slab::Slab;
 use super::line::Line;
 use super::party::{Claim, Party, Taken};
 use crate::driver::{self, EventKind, Operation};
-use crate::{current, id::Id};
+use crate::{current, id::Id, unwind};
 
 pub(super) struct State<T> {
     queue: VecDeque<T>,
@@ -103,9 +103,10 @@ impl<T> State<T> {
 
     #[inline]
     pub(super) fn pull(&mut self, step: &mut Step) -> Option<T> {
-        let oldest = match self.returned.pop_first() {
-            Some((_, value)) => Some(value),
-            None => self.queue.pop_front(),
+        let oldest = if self.returned.is_empty() {
+            self.queue.pop_front()
+        } else {
+            self.returned.pop_first().map(|(_, value)| value)
         };
         let value = match oldest {
             Some(value) => value,
@@ -123,6 +124,7 @@ impl<T> State<T> {
         Some(value)
     }
 
+    #[inline]
     fn take_sender(&mut self, step: &mut Step) -> Option<T> {
         if self.closed {
             // Invariant 7.
@@ -283,14 +285,14 @@ impl Step {
 
     /// Reports what took effect, then wakes whom it concerns.
     #[inline]
-    pub(super) fn settle(self, id: Option<&Id>) {
-        if self.changed && current::observer().is_some() {
+    pub(super) fn settle(&mut self, id: Option<&Id>) {
+        if self.changed && current::is_observed() {
             self.report(id);
         }
-        if let Some(waker) = self.woken {
-            waker.wake();
-        }
-        for waker in self.more_woken {
+        if !self.more_woken.is_empty() {
+            let more = std::mem::take(&mut self.more_woken);
+            unwind::wake_all(self.woken.take().into_iter().chain(more));
+        } else if let Some(waker) = self.woken.take() {
             waker.wake();
         }
     }
@@ -323,8 +325,14 @@ fn waker_of(party: &mut Party) -> Option<&mut Option<Waker>> {
 }
 
 /// Takes the oldest party that can be used out of its queue.
+#[inline]
 fn take_first<V>(line: &mut Line<Waiter<V>>, step: &mut Step) -> Option<usize> {
-    let mut at = line.first();
+    let first = line.first()?;
+    take_from(line, first, step)
+}
+
+fn take_from<V>(line: &mut Line<Waiter<V>>, first: usize, step: &mut Step) -> Option<usize> {
+    let mut at = Some(first);
     while let Some(key) = at {
         at = line.next(key);
         match line.get_mut(key).party.take() {

@@ -173,10 +173,32 @@ impl Context {
     }
 
     /// Returns how the context ended, or `None` while it has not.
+    #[inline]
     #[must_use]
     pub fn err(&self) -> Option<ContextError> {
         self.tell_read();
-        self.ended_quietly()
+        if self.has_ended() {
+            self.ended_quietly()
+        } else {
+            None
+        }
+    }
+
+    /// Fails if the context has ended: for a long computation that is to stop then.
+    ///
+    /// # Errors
+    /// How it ended.
+    ///
+    /// # Examples
+    /// ```
+    /// # let root = greenroom_core::doc_support::root();
+    /// let (context, cancel) = root.with_cancel();
+    /// assert!(context.check().is_ok());
+    /// cancel.cancel();
+    /// assert!(context.check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<(), ContextError> {
+        self.err().map_or(Ok(()), Err)
     }
 
     /// Returns the first cause of the end, or `None` while it has not ended.
@@ -189,7 +211,7 @@ impl Context {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.tell_read();
-        self.0.node.ended().is_some()
+        self.has_ended()
     }
 
     /// Returns the instant at which the context ends by itself, also after it has ended.
@@ -229,8 +251,10 @@ impl Context {
     /// Makes this context current around each poll of a future, and ends the future with it.
     ///
     /// When the context ends, the future is polled once more, so that a wait of the kernel inside it
-    /// returns its own error; if it is still pending then, it is dropped. So `context.run(fut)` never
-    /// outlasts the context, whatever `fut` waits for.
+    /// returns its own error; if it is still pending then, it is dropped. So `context.run(fut)` does not
+    /// outlast the context, whatever `fut` waits for; except for a part of it that runs in a context
+    /// [without cancel](Self::without_cancel), and for a scope in it, which ends with the context too
+    /// but is waited for.
     ///
     /// # Errors
     /// [`ContextError`] if the context ended while the future was pending; the future is dropped.
@@ -262,6 +286,9 @@ impl Context {
                 .node
                 .detached
                 .then(|| current::task().map(Shield::over));
+            // What shields this future from outside does not shield what is inside it.
+            let shields = || current::with_task(|task| task.shields()).unwrap_or(0);
+            let outside = shields();
             std::future::poll_fn(|cx| {
                 // Registered first: an end between the poll and the registration would be missed.
                 let ended = Registration::update(&mut registration, &context, cx.waker()).err();
@@ -269,8 +296,8 @@ impl Context {
                 let _watch = current::enter_watch(cx.waker());
                 match (future.as_mut().poll(cx), ended) {
                     (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
-                    (Poll::Pending, Some(error)) => Poll::Ready(Err(error)),
-                    (Poll::Pending, None) => Poll::Pending,
+                    (Poll::Pending, Some(error)) if shields() <= outside => Poll::Ready(Err(error)),
+                    (Poll::Pending, _) => Poll::Pending,
                 }
             })
             .await
@@ -301,6 +328,11 @@ impl Context {
         Arc::ptr_eq(&self.0.node, &other.0.node)
     }
 
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.node.ended().is_some()
+    }
+
     pub(crate) fn ended_quietly(&self) -> Option<ContextError> {
         self.0.node.ended().cloned()
     }
@@ -314,6 +346,7 @@ impl Context {
         Self::from_parts(node, self.0.values.clone())
     }
 
+    #[inline]
     fn tell_read(&self) {
         driver::report(
             EventKind::Operation(Operation::ContextRead),

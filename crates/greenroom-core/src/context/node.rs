@@ -33,6 +33,7 @@ use crate::driver::{self, EventKind};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::Registry;
+use crate::unwind;
 
 pub(super) struct Root {
     pub(super) id: Id,
@@ -126,6 +127,7 @@ impl Node {
         ended
     }
 
+    #[inline]
     pub(super) fn ended(&self) -> Option<&ContextError> {
         self.ended.get()
     }
@@ -253,9 +255,7 @@ struct Woken {
 
 impl Woken {
     fn deliver(self) {
-        for (_, waker) in self.waiters {
-            waker.wake();
-        }
+        unwind::wake_all(self.waiters.into_iter().map(|(_, waker)| waker));
         for (_, pending) in self.after {
             pending.start();
         }

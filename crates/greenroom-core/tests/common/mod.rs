@@ -27,6 +27,21 @@ impl Wake for Counter {
     }
 }
 
+/// Panics when it is woken.
+struct Bad;
+
+impl Wake for Bad {
+    fn wake(self: Arc<Self>) {
+        panic!("a foreign waker");
+    }
+}
+
+/// Polls once with a waker that panics.
+pub(crate) fn poll_badly<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    let waker = Waker::from(Arc::new(Bad));
+    Pin::new(future).poll(&mut Context::from_waker(&waker))
+}
+
 /// Polls once with a waker of its own.
 pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))

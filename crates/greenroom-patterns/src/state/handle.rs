@@ -148,12 +148,12 @@ impl<T: Send + 'static> State<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn read<R, F>(&self, f: F) -> Result<R, StateError>
+    pub fn read<R, F>(&self, f: F) -> impl Future<Output = Result<R, StateError>> + Send
     where
         R: Send + 'static,
         F: FnOnce(&T) -> R + Send + 'static,
     {
-        self.ask(Read(f, PhantomData)).await
+        self.ask(Read(f, PhantomData))
     }
 
     /// Lets a closure change the value, and returns what that returns.
@@ -188,12 +188,12 @@ impl<T: Send + 'static> State<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn update<R, F>(&self, f: F) -> Result<R, StateError>
+    pub fn update<R, F>(&self, f: F) -> impl Future<Output = Result<R, StateError>> + Send
     where
         R: Send + 'static,
         F: FnOnce(&mut T) -> R + Send + 'static,
     {
-        self.ask(Update(f, PhantomData)).await
+        self.ask(Update(f, PhantomData))
     }
 
     /// Lets a closure change the value, or refuse to by an error.
@@ -225,14 +225,17 @@ impl<T: Send + 'static> State<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn try_update<R, E, F>(&self, f: F) -> Result<R, TryUpdateError<E>>
+    pub fn try_update<R, E, F>(
+        &self,
+        f: F,
+    ) -> impl Future<Output = Result<R, TryUpdateError<E>>> + Send
     where
         R: Send + 'static,
         E: Send + 'static,
         F: FnOnce(&mut T) -> Result<R, E> + Send + 'static,
     {
-        let result = self.ask(TryUpdate(f, PhantomData)).await?;
-        result.map_err(TryUpdateError::Refused)
+        let result = self.ask(TryUpdate(f, PhantomData));
+        async move { result.await?.map_err(TryUpdateError::Refused) }
     }
 
     /// Puts a value in the place of the one there, and returns that.
@@ -307,12 +310,18 @@ impl<T: Send + 'static> State<T> {
         self.address.id()
     }
 
-    async fn ask<M>(&self, message: M) -> Result<<Owner<T> as HandlerLater<M>>::Reply, StateError>
+    // Not an `async fn`, here and above: that the future is `Send` is said, so that the compiler need not
+    // find out anew in each task that awaits it. It fails to where a closure holds a `&'static str`.
+    fn ask<M>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<<Owner<T> as HandlerLater<M>>::Reply, StateError>> + Send
     where
         M: Send + 'static,
         Owner<T>: HandlerLater<M>,
     {
-        Ok(self.address.ask(message).await?)
+        let asked = self.address.ask(message);
+        async move { Ok(asked.await?) }
     }
 }
 

@@ -11,52 +11,35 @@ use std::task::{Context as TaskContext, Poll};
 use futures_core::Stream;
 use greenroom_actor::{Actor, ActorContext, Handler};
 use greenroom_core::channel::{Receiver, ReceiverStream, Sender};
-use greenroom_core::{Panic, Result, unwind};
+use greenroom_core::{Id, Panic, Result, unwind};
 
 use super::error::JobError;
 use super::message::{Outcome, Queued, Work};
 
 /// Takes jobs one by one until there are no more.
 pub(super) struct Worker<J, O, F> {
-    /// Taken when it starts.
-    pub(super) jobs: Option<Receiver<Queued<J, O>>>,
+    pub(super) jobs: Receiver<Queued<J, O>>,
     pub(super) f: Arc<F>,
     /// Closes when the last worker has gone.
     pub(super) _present: Sender<Infallible>,
     pub(super) spawned_at: &'static Location<'static>,
 }
 
-impl<J, O, F, Fut> Actor for Worker<J, O, F>
+/// Tells that a job panicked, and has been answered.
+struct Broken;
+
+impl<J, O, F, Fut> Worker<J, O, F>
 where
     J: Send + 'static,
     O: Send + 'static,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
-    async fn started(&mut self, cx: &mut ActorContext<Self>) -> Result<()> {
-        if let Some(jobs) = self.jobs.take() {
-            cx.attach(Jobs(Some(jobs.stream())), |work| work);
-        }
-        Ok(())
-    }
-}
-
-impl<J, O, F, Fut> Handler<Work<J, O>> for Worker<J, O, F>
-where
-    J: Send + 'static,
-    O: Send + 'static,
-    F: Fn(J) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<O>> + 'static,
-{
-    type Reply = ();
-
-    async fn handle(&mut self, work: Work<J, O>, cx: &mut ActorContext<Self>) {
-        let Queued { job, mut reply } = match work {
-            Work::Run(queued) => queued,
-            Work::End => return cx.stop(),
-        };
+    /// Runs a job to its end, and answers it.
+    async fn run(&self, queued: Queued<J, O>, own: &Id) -> Result<(), Broken> {
+        let Queued { job, mut reply } = queued;
         if reply.is_unwanted() || reply.context().is_done() {
-            return;
+            return Ok(());
         }
         reply.begin();
         let context = reply.context().clone();
@@ -72,13 +55,65 @@ where
             }),
             Ok(Err(ended)) => Err(JobError::ended(ended, true)),
             Err(payload) => {
-                let panic = Panic::new(payload, cx.id().clone(), Some("job"), self.spawned_at);
+                let panic = Panic::new(payload, own.clone(), Some("job"), self.spawned_at);
                 reply.end(Err(JobError::Panicked(panic)));
-                // Invariant 3: what else the panic broke goes with this incarnation.
-                std::panic::resume_unwind(Box::new("a job panicked; its outcome has the panic"));
+                return Err(Broken);
             }
         };
         reply.end(outcome);
+        Ok(())
+    }
+}
+
+impl<J, O, F, Fut> Actor for Worker<J, O, F>
+where
+    J: Send + 'static,
+    O: Send + 'static,
+    F: Fn(J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + 'static,
+{
+    async fn started(&mut self, cx: &mut ActorContext<Self>) -> Result<()> {
+        cx.attach(Jobs(Some(self.jobs.clone().stream())), |work| work);
+        Ok(())
+    }
+
+    /// At the end of the scope runs what is queued: an actor that drains handles its mailbox, not the
+    /// streams that are attached to it.
+    async fn stopping(&mut self, cx: &mut ActorContext<Self>) {
+        let own = cx.context().clone();
+        let drain = async {
+            while let Ok(queued) = self.jobs.try_recv() {
+                // Answered is enough: this incarnation is the last one.
+                let _answered = self.run(queued, cx.id()).await;
+            }
+        };
+        // A hook outlives a cancel, and jobs do not.
+        if !own.is_done() {
+            let _cancelled = own.run(drain).await;
+        }
+    }
+}
+
+impl<J, O, F, Fut> Handler<Work<J, O>> for Worker<J, O, F>
+where
+    J: Send + 'static,
+    O: Send + 'static,
+    F: Fn(J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, work: Work<J, O>, cx: &mut ActorContext<Self>) {
+        match work {
+            Work::Run(queued) => {
+                if let Err(Broken) = self.run(queued, cx.id()).await {
+                    // Invariant 3: what else the panic broke goes with this incarnation.
+                    std::panic::resume_unwind(Box::new("a job panicked; its outcome tells"));
+                }
+            }
+            // Not `cx.stop()`, after which its supervisor would want it again.
+            Work::End => cx.weak_address().stop(),
+        }
     }
 }
 

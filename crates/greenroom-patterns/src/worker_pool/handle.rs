@@ -88,7 +88,7 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
                 // Held by the supervisor: nobody has a worker's address. A panic is the job's.
                 scope
                     .spawn(move || Worker {
-                        jobs: Some(jobs.clone()),
+                        jobs: jobs.clone(),
                         f: f.clone(),
                         _present: is_present.clone(),
                         spawned_at,
@@ -96,6 +96,8 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
                     .group(options.name)
                     .restart(Restart::Permanent)
                     .intensity(usize::MAX, Duration::ZERO)
+                    // As long as its jobs take: they end with their contexts, and with the scope's.
+                    .shutdown(Duration::MAX)
                     .on(placement)
             })
             .collect();

@@ -1,0 +1,276 @@
+//! A worker pool against a bag of jobs: under panics, cancels, drops and closes at random.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
+mod common;
+
+use common::{Boom, Ledger, Token, paused, polls, quiet};
+use greenroom_actor::{OnError, Scope};
+use greenroom_core::channel::RecvError;
+use greenroom_core::time::{Durations, sleep};
+use greenroom_core::{Context, Result};
+use greenroom_patterns::generate::generate;
+use greenroom_patterns::worker_pool::{JobError, Ticket, WorkerPool, pool};
+use proptest::prelude::*;
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Works,
+    Fails,
+    Panics,
+    NeverEnds,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    what: What,
+    millis: u64,
+    /// By `run`, not `submit`.
+    as_caller: bool,
+    polls: Option<usize>,
+    within: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    workers: usize,
+    queue: usize,
+    clients: Vec<Vec<Order>>,
+    batch: Vec<Order>,
+    takes: usize,
+    closes_after: Option<u64>,
+    cancels_after: Option<u64>,
+}
+
+fn orders(most: usize) -> impl Strategy<Value = Vec<Order>> {
+    let what = prop_oneof![
+        6 => Just(What::Works), 1 => Just(What::Fails), 2 => Just(What::Panics), 1 => Just(What::NeverEnds),
+    ];
+    let order = (
+        what,
+        0..4_u64,
+        any::<bool>(),
+        proptest::option::weighted(0.2, 0..4_usize),
+        proptest::option::weighted(0.3, 0..6_u64),
+    )
+        .prop_map(|(what, millis, as_caller, polls, within)| Order {
+            what,
+            millis,
+            as_caller,
+            polls,
+            // What never ends by itself is given an end.
+            within: within.or(matches!(what, What::NeverEnds).then_some(20)),
+        });
+    proptest::collection::vec(order, 0..most)
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    (
+        1..4_usize,
+        0..4_usize,
+        proptest::collection::vec(orders(6), 0..4),
+        orders(10),
+        0..12_usize,
+        proptest::option::weighted(0.2, 0..10_u64),
+        proptest::option::weighted(0.2, 0..10_u64),
+    )
+        .prop_map(
+            |(workers, queue, clients, batch, takes, closes_after, cancels_after)| Plan {
+                workers,
+                queue,
+                clients,
+                batch,
+                takes,
+                closes_after,
+                cancels_after,
+            },
+        )
+}
+
+struct Job {
+    order: Order,
+    token: Token,
+}
+
+async fn client(
+    pool: WorkerPool<Job, Token>,
+    orders: Vec<Order>,
+    ledger: Ledger,
+) -> Result<Vec<Ticket<Token>>> {
+    let mut kept = Vec::new();
+    for (number, order) in orders.into_iter().enumerate() {
+        let job = Job {
+            order,
+            token: ledger.token(number),
+        };
+        let Some(context) = Context::current() else {
+            unreachable!("in a task")
+        };
+        let context = match order.within {
+            Some(millis) => context.with_timeout(millis.millis()),
+            None => context,
+        };
+        if order.as_caller {
+            if let Some(Ok(outcome)) = polls(order.polls, context.run(pool.run(job))).await {
+                look(order, number, outcome);
+            }
+        } else if let Some(Ok(Ok(ticket))) = polls(order.polls, context.run(pool.submit(job))).await
+        {
+            kept.push(ticket);
+        }
+    }
+    Ok(kept)
+}
+
+/// What an outcome may be.
+fn look(order: Order, number: usize, outcome: Result<Token, JobError>) {
+    match (order.what, outcome) {
+        (What::Works, Ok(token)) => assert_eq!(token.number, number),
+        (What::Fails, Err(JobError::Failed(_)))
+        | (What::Panics, Err(JobError::Panicked(_)))
+        | (
+            _,
+            Err(
+                JobError::Cancelled(_)
+                | JobError::Closed
+                | JobError::DeadlineInJob
+                | JobError::DeadlineInQueue,
+            ),
+        ) => {}
+        (what, outcome) => unreachable!("{what:?} gave {:?}", outcome.map(|token| token.number)),
+    }
+}
+
+/// Runs a plan; gives the tickets that were not waited for.
+async fn carry_out(
+    scope: Scope,
+    plan: Plan,
+    ledger: Ledger,
+    running: Ledger,
+) -> Result<Vec<Ticket<Token>>> {
+    scope.set_on_error(OnError::Collect);
+    let options = pool("planned").workers(plan.workers).queue(plan.queue);
+    let pool = WorkerPool::spawn(&scope, options, move |job: Job| {
+        let running = running.token(0);
+        async move {
+            sleep(job.order.millis.millis()).await?;
+            let _running = running;
+            match job.order.what {
+                What::Works => Ok(job.token),
+                What::Fails => Err(Boom.into()),
+                What::Panics => panic!("planned"),
+                What::NeverEnds => std::future::pending().await,
+            }
+        }
+    })
+    .await?;
+    let clients: Vec<_> = plan
+        .clients
+        .into_iter()
+        .map(|orders| scope.go(client(pool.clone(), orders, ledger.clone())))
+        .collect();
+    if let Some(millis) = plan.closes_after {
+        let pool = pool.clone();
+        scope
+            .go(async move {
+                sleep(millis.millis()).await?;
+                pool.close();
+                Ok(())
+            })
+            .detach();
+    }
+    if let Some(millis) = plan.cancels_after {
+        let scope_to_cancel = scope.clone();
+        scope
+            .go(async move {
+                sleep(millis.millis()).await?;
+                scope_to_cancel.cancel("planned");
+                Ok(())
+            })
+            .detach();
+    }
+    let batch = plan.batch.clone();
+    let jobs = batch.clone().into_iter().enumerate().map({
+        let ledger = ledger.clone();
+        move |(number, order)| Job {
+            order: Order {
+                what: match order.what {
+                    What::NeverEnds => What::Works,
+                    what => what,
+                },
+                ..order
+            },
+            token: ledger.token(number),
+        }
+    });
+    let results = pool.results_in_order(generate(&scope, jobs.collect::<Vec<_>>()));
+    let mut taken = 0;
+    while taken < plan.takes {
+        match results.recv().await {
+            Ok(outcome) => {
+                let order = Order {
+                    what: match batch[taken].what {
+                        What::NeverEnds => What::Works,
+                        what => what,
+                    },
+                    ..batch[taken]
+                };
+                look(order, taken, outcome);
+                taken += 1;
+            }
+            Err(RecvError::Closed) => {
+                let is_cancelled = scope.context().is_done();
+                assert!(
+                    taken == batch.len() || is_cancelled,
+                    "{taken} of {}",
+                    batch.len()
+                );
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    drop(results);
+    let mut kept = Vec::new();
+    for client in clients {
+        if let Ok(tickets) = client.await {
+            kept.extend(tickets);
+        }
+    }
+    Ok(kept)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn every_job_has_one_outcome_and_nothing_is_left(plan in plans(), seed in any::<u64>()) {
+        quiet();
+        let (ledger, running) = (Ledger::default(), Ledger::default());
+        let runtime = paused(seed);
+        let workers = plan.workers;
+        let kept = runtime.block_on({
+            let (ledger, running) = (ledger.clone(), running.clone());
+            move |scope| carry_out(scope, plan, ledger, running)
+        });
+        prop_assert!(running.peak() <= workers);
+        prop_assert_eq!(running.live(), 0);
+        prop_assert!(runtime.registry().actors(runtime.context().now()).is_empty());
+        if let Ok(kept) = kept {
+            let outcomes = runtime.block_on(move |scope| async move {
+                // Nothing can come any more, so that a wait would show.
+                let now = scope.context().with_timeout(1.secs());
+                let mut missing = 0;
+                for ticket in kept {
+                    if let Err(JobError::WaitEnded(_) | JobError::Taken) = now.run(ticket.wait()).await? { missing += 1; }
+                }
+                Ok(missing)
+            });
+            prop_assert_eq!(outcomes.ok(), Some(0));
+        }
+        prop_assert_eq!(ledger.live(), 0, "a job or a result is held somewhere");
+    }
+}
