@@ -8,6 +8,8 @@ mod drops;
 mod entries;
 #[path = "guests.rs"]
 mod guests;
+#[path = "messages.rs"]
+mod messages;
 #[cfg(unix)]
 #[path = "signals.rs"]
 mod signals;
