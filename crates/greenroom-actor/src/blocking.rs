@@ -1,11 +1,5 @@
 //! Code that blocks, away from the arbiters.
 
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
-use std::thread::Thread;
-
 use greenroom_core::task::Shield;
 use greenroom_core::{Context, Failure, Result, current, unwind};
 
@@ -44,7 +38,7 @@ pub(crate) async fn run<T: Send + 'static>(
         return f();
     }
     let _shield = Shield::over(task.clone());
-    let handle = context.driver().clone();
+    let handle = context.driver().clone().off_arbiter();
     let work = move || {
         let _driver = current::enter_driver(handle);
         let _task = current::enter_task(task, context);
@@ -54,36 +48,5 @@ pub(crate) async fn run<T: Send + 'static>(
         Some(Ok(result)) => result,
         Some(Err(payload)) => std::panic::resume_unwind(payload),
         None => Err(Failure::message("the runtime's threads are going away")),
-    }
-}
-
-struct Parker {
-    thread: Thread,
-    woken: AtomicBool,
-}
-
-impl Wake for Parker {
-    fn wake(self: Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
-    }
-}
-
-/// Polls a future on this thread until it is done.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let parker = Arc::new(Parker {
-        thread: std::thread::current(),
-        woken: AtomicBool::new(false),
-    });
-    let waker = Waker::from(parker.clone());
-    let mut cx = TaskContext::from_waker(&waker);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-        while !parker.woken.swap(false, Ordering::Acquire) {
-            std::thread::park();
-        }
     }
 }

@@ -11,12 +11,14 @@ mod mailbox;
 mod reply;
 mod runtime;
 mod scope;
+mod signals;
 mod station;
 pub mod supervision;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
 pub use address::{
-    Address, AskError, ClosedError, Recipient, TellError, TryTellError, WeakAddress, WeakRecipient,
+    Address, AskBlockingError, AskError, ClosedError, Recipient, TellBlockingError, TellError,
+    TryTellError, WeakAddress, WeakRecipient,
 };
 pub use blocking::blocking;
 pub use mailbox::Overflow;
@@ -26,4 +28,5 @@ pub use runtime::{
     SingleThreadBuilder,
 };
 pub use scope::{CollectedErrors, JoinError, JoinHandle, OnError, Scope, ScopeError};
+pub use signals::{Signal, WithSignals};
 pub use supervision::{ActorBuilder, Kept, Restart, SpawnError};

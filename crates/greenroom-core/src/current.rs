@@ -17,7 +17,7 @@ use crate::id::Id;
 use crate::task::TaskInfo;
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
 }
 
 struct Current {
@@ -26,6 +26,8 @@ struct Current {
     context: Option<Context>,
     // The waker that the end of the current context wakes already, by the addresses that identify it.
     watch: Option<WakerKey>,
+    // Whether the thread is an arbiter's, also while it polls foreign tasks, which see no driver.
+    is_arbiter: bool,
 }
 
 type WakerKey = (usize, usize);
@@ -42,12 +44,25 @@ fn key(waker: &Waker) -> WakerKey {
 pub struct Handle {
     driver: Arc<dyn Driver>,
     observed: bool,
+    // Whether a thread on which it is current runs its tasks.
+    on_arbiter: bool,
 }
 
 impl Handle {
     /// Holds a driver. Only an observed one is told of events; see [`driver`](crate::driver).
     pub fn new(driver: Arc<dyn Driver>, observed: bool) -> Self {
-        Self { driver, observed }
+        Self {
+            driver,
+            observed,
+            on_arbiter: true,
+        }
+    }
+
+    /// Returns the handle for a thread that works for a task of this driver and may block.
+    #[must_use]
+    pub fn off_arbiter(mut self) -> Self {
+        self.on_arbiter = false;
+        self
     }
 
     /// Returns the driver.
@@ -137,6 +152,7 @@ enum Undo {
     Driver(Option<Handle>),
     Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
     Context(Option<Context>, Option<WakerKey>),
+    Arbiter(bool),
 }
 
 impl fmt::Debug for Undo {
@@ -145,6 +161,7 @@ impl fmt::Debug for Undo {
             Self::Driver(_) => "Driver",
             Self::Task(..) => "Task",
             Self::Context(..) => "Context",
+            Self::Arbiter(_) => "Arbiter",
         })
     }
 }
@@ -164,6 +181,7 @@ impl Drop for Entered {
                 std::mem::swap(&mut current.context, before);
                 current.watch = *watch;
             }
+            Undo::Arbiter(before) => current.is_arbiter = *before,
         });
     }
 }
@@ -190,6 +208,16 @@ fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
 /// Makes a driver current until the guard is dropped.
 pub fn enter_driver(handle: Handle) -> Entered {
     Entered(Undo::Driver(with(|c| c.driver.replace(handle))))
+}
+
+/// Says, until the guard is dropped, that this thread runs tasks, whatever it polls.
+///
+/// A foreign task beside ours (`tokio::spawn` in a handler) sees no driver, and must not block all the
+/// same: what it would wait for may be on this thread.
+pub fn enter_arbiter() -> Entered {
+    Entered(Undo::Arbiter(with(|c| {
+        std::mem::replace(&mut c.is_arbiter, true)
+    })))
 }
 
 /// Makes a task and its context current until the guard is dropped.
@@ -223,6 +251,12 @@ pub fn enter_watch(waker: &Waker) -> Watched {
 #[must_use]
 pub fn driver() -> Option<Arc<dyn Driver>> {
     read(|c| c.driver.as_ref().map(|h| h.driver.clone()))
+}
+
+/// Returns whether this thread runs tasks at this moment, so that it must not block.
+#[must_use]
+pub fn is_arbiter() -> bool {
+    read(|c| Some(c.is_arbiter || c.driver.as_ref().is_some_and(|h| h.on_arbiter))).unwrap_or(false)
 }
 
 /// Returns the current driver if it is told of events.

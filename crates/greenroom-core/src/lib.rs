@@ -3,6 +3,7 @@
 //! It knows no actor and no executor. A [`Driver`] schedules, delivers and keeps the time; the
 //! kernel's objects ([`Context`], channels, select, watch) wait and wake through it.
 
+pub mod blocking;
 pub mod channel;
 pub mod context;
 pub mod current;

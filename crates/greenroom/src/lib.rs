@@ -14,7 +14,7 @@ pub use greenroom_patterns as patterns;
 pub mod prelude {
     pub use greenroom_actor::{
         Actor, ActorContext, Address, AskError, Handler, HandlerLater, JoinHandle, Kept, Placement,
-        Recipient, ReplyTo, Restart, Runtime, Scope, SpawnError, blocking,
+        Recipient, ReplyTo, Restart, Runtime, Scope, Signal, SpawnError, WithSignals, blocking,
     };
     pub use greenroom_core::time::{Durations, after, sleep};
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};

@@ -72,6 +72,47 @@ impl AskError {
     }
 }
 
+/// Why [`Address::ask_blocking`](crate::Address::ask_blocking) gave no reply.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AskBlockingError {
+    /// This thread runs tasks, which a blocking wait would hold up. The message was dropped unsent.
+    #[error("a blocking ask on an arbiter would hold up its tasks: await `ask(..)` instead")]
+    OnArbiter,
+    /// The ask itself failed.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
+/// Why [`Address::tell_blocking`](crate::Address::tell_blocking) failed. The message comes back.
+pub enum TellBlockingError<M> {
+    /// This thread runs tasks, which a blocking wait would hold up.
+    OnArbiter(M),
+    /// The tell itself failed.
+    Tell(TellError<M>),
+}
+
+impl<M> fmt::Debug for TellBlockingError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnArbiter(_) => f.write_str("OnArbiter(..)"),
+            Self::Tell(error) => f.debug_tuple("Tell").field(error).finish(),
+        }
+    }
+}
+
+impl<M> fmt::Display for TellBlockingError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnArbiter(_) => f.write_str(
+                "a blocking tell on an arbiter would hold up its tasks: await `tell(..)` instead",
+            ),
+            Self::Tell(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl<M> std::error::Error for TellBlockingError<M> {}
+
 struct Path<'a>(&'a [Id]);
 
 impl fmt::Display for Path<'_> {
@@ -159,6 +200,19 @@ impl<M> TellError<M> {
             | Self::Cancelled(message, _)
             | Self::Deadline(message)
             | Self::Cycle(message) => message,
+        }
+    }
+}
+
+impl<M> TellError<M> {
+    /// Gives the message back in another form.
+    pub(crate) fn map<N>(self, f: impl FnOnce(M) -> N) -> TellError<N> {
+        match self {
+            Self::Closed(message) => TellError::Closed(f(message)),
+            Self::Full(message) => TellError::Full(f(message)),
+            Self::Cancelled(message, cause) => TellError::Cancelled(f(message), cause),
+            Self::Deadline(message) => TellError::Deadline(f(message)),
+            Self::Cycle(message) => TellError::Cycle(f(message)),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use greenroom_core::blocking::{self, OnArbiter};
 use greenroom_core::channel::Sender;
 use greenroom_core::error::ContextError;
 use greenroom_core::task::WaitKind;
@@ -18,13 +19,14 @@ use greenroom_core::wait::Wait;
 use greenroom_core::{Context, ExitReason, Id, current};
 
 pub use closed::ClosedError;
-pub use error::{AskError, TellError, TryTellError};
+pub use error::{AskBlockingError, AskError, TellBlockingError, TellError, TryTellError};
+pub(crate) use recipient::{Later, Receives, Upgrades};
 pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
 use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal, Target};
-use crate::reply::{self, NoReply, ReplyTo};
+use crate::reply::{self, Answer, NoReply, ReplyTo};
 use crate::station::Station;
 
 /// Sends messages to one actor. Cheap to clone; `Send + Sync` even if the actor is neither.
@@ -86,10 +88,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let (reply, answer) = reply::pair(self.station.root().driver());
-        self.put(message, reply, context)
-            .await
-            .map_err(|(_, error)| AskError::from_put(error, self.id()))?;
+        let answer = self.begin_in(message, context).await?;
         let mut wait = Wait::new(WaitKind::Ask);
         let by_context = |ended: ContextError| match ended {
             ContextError::Cancelled(cause) => AskError::Cancelled(cause),
@@ -114,6 +113,40 @@ impl<A: Actor> Address<A> {
         .await
     }
 
+    /// Sends a message as an ask, and returns when the mailbox has it.
+    pub(crate) async fn begin_ask<M>(
+        &self,
+        message: M,
+    ) -> Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        match Context::current() {
+            Some(context) => self.begin_in(message, context).await,
+            None => {
+                let root = self.station.root().clone();
+                within(root.clone(), self.begin_in(message, root)).await
+            }
+        }
+    }
+
+    async fn begin_in<M>(
+        &self,
+        message: M,
+        context: Context,
+    ) -> Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        let (reply, answer) = reply::pair(self.station.root().driver());
+        match self.put(message, reply, context).await {
+            Ok(()) => Ok(answer),
+            Err((_, error)) => Err(AskError::from_put(error, self.id())),
+        }
+    }
+
     /// Sends a message without waiting for its handler; waits for room in the mailbox.
     ///
     /// `Ok` means that the mailbox has it, not that it will be handled: the actor may be stopped first.
@@ -129,6 +162,48 @@ impl<A: Actor> Address<A> {
         M: Send + 'static,
     {
         self.forward(message, ReplyTo::nobody()).await
+    }
+
+    /// Sends a message and blocks this thread until the reply is there. For synchronous code.
+    ///
+    /// Like [`ask`](Self::ask) otherwise.
+    ///
+    /// # Errors
+    /// - [`AskBlockingError::OnArbiter`]: this thread runs tasks, which the wait would hold up.
+    /// - [`AskBlockingError::Ask`]: as [`ask`](Self::ask).
+    pub fn ask_blocking<M>(
+        &self,
+        message: M,
+    ) -> Result<<A as HandlerLater<M>>::Reply, AskBlockingError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        match blocking::wait(self.ask(message)) {
+            Ok(asked) => asked.map_err(AskBlockingError::Ask),
+            Err(OnArbiter) => Err(AskBlockingError::OnArbiter),
+        }
+    }
+
+    /// Sends a message, blocking this thread while the mailbox has no room. For synchronous code.
+    ///
+    /// # Errors
+    /// - [`TellBlockingError::OnArbiter`]: this thread runs tasks, which the wait would hold up.
+    /// - [`TellBlockingError::Tell`]: as [`tell`](Self::tell).
+    ///
+    /// The message comes back.
+    pub fn tell_blocking<M>(&self, message: M) -> Result<(), TellBlockingError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        if current::is_arbiter() {
+            return Err(TellBlockingError::OnArbiter(message));
+        }
+        match blocking::wait(self.tell(message)) {
+            Ok(told) => told.map_err(TellBlockingError::Tell),
+            Err(OnArbiter) => unreachable!("this thread was seen to run no tasks"),
+        }
     }
 
     /// Sends a message if the mailbox has room for it now.

@@ -8,8 +8,9 @@ use greenroom_core::{ExitReason, Id};
 
 use super::{Address, AskError, ClosedError, TellError, TryTellError, WeakAddress};
 use crate::actor::{Actor, HandlerLater};
+use crate::reply::Answer;
 
-type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Sends messages of type `M`, answered with `R`, to an actor whose type is hidden.
 ///
@@ -20,6 +21,11 @@ pub struct Recipient<M, R>(Arc<dyn Receives<M, R>>);
 impl<M: Send + 'static, R: Send + 'static> Recipient<M, R> {
     pub(crate) fn new<A: HandlerLater<M, Reply = R>>(address: Address<A>) -> Self {
         Self(Arc::new(address))
+    }
+
+    /// Makes a recipient of what hands its messages on.
+    pub(crate) fn from_receiver(receives: Arc<dyn Receives<M, R>>) -> Self {
+        Self(receives)
     }
 
     /// Sends a message and waits for the reply; see [`Address::ask`].
@@ -59,8 +65,8 @@ impl<M: Send + 'static, R: Send + 'static> Recipient<M, R> {
     ///
     /// # Cancel safety
     /// Cancel safe: it only watches.
-    pub async fn closed(&self) -> Result<ExitReason, ClosedError> {
-        self.0.closed().await
+    pub fn closed(&self) -> impl Future<Output = Result<ExitReason, ClosedError>> + use<M, R> {
+        self.0.closed()
     }
 
     /// Asks the actor to end; see [`Address::stop`].
@@ -78,6 +84,17 @@ impl<M: Send + 'static, R: Send + 'static> Recipient<M, R> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
+    }
+
+    /// Returns how many messages fit into the mailbox; `None` if there is no bound.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.0.capacity()
+    }
+
+    /// Sends a message as an ask, and returns when the mailbox has it.
+    pub(crate) async fn begin_ask(&self, message: M) -> Result<Answer<R>, AskError> {
+        self.0.begin_ask(message).await
     }
 
     /// Returns a recipient that does not keep the actor alive.
@@ -122,18 +139,22 @@ impl<M, R> fmt::Debug for WeakRecipient<M, R> {
     }
 }
 
-trait Receives<M, R>: Send + Sync {
+pub(crate) trait Receives<M, R>: Send + Sync {
     fn ask(&self, message: M) -> Later<'_, Result<R, AskError>>;
     fn tell(&self, message: M) -> Later<'_, Result<(), TellError<M>>>;
     fn try_tell(&self, message: M) -> Result<(), TryTellError<M>>;
-    fn closed(&self) -> Later<'_, Result<ExitReason, ClosedError>>;
+    fn closed(&self) -> Later<'static, Result<ExitReason, ClosedError>>;
     fn stop(&self);
     fn id(&self) -> &Id;
     fn is_closed(&self) -> bool;
+    fn capacity(&self) -> Option<usize>;
+    fn begin_ask(&self, message: M) -> Later<'_, Result<Answer<R>, AskError>>
+    where
+        R: Send + 'static;
     fn downgrade(&self) -> Arc<dyn Upgrades<M, R>>;
 }
 
-trait Upgrades<M, R>: Send + Sync {
+pub(crate) trait Upgrades<M, R>: Send + Sync {
     fn upgrade(&self) -> Option<Recipient<M, R>>;
 }
 
@@ -154,7 +175,7 @@ where
         Address::try_tell(self, message)
     }
 
-    fn closed(&self) -> Later<'_, Result<ExitReason, ClosedError>> {
+    fn closed(&self) -> Later<'static, Result<ExitReason, ClosedError>> {
         Box::pin(Address::closed(self))
     }
 
@@ -168,6 +189,17 @@ where
 
     fn is_closed(&self) -> bool {
         Address::is_closed(self)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Address::capacity(self)
+    }
+
+    fn begin_ask(
+        &self,
+        message: M,
+    ) -> Later<'_, Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>> {
+        Box::pin(Address::begin_ask(self, message))
     }
 
     fn downgrade(&self) -> Arc<dyn Upgrades<M, <A as HandlerLater<M>>::Reply>> {

@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use actix_rt::{Arbiter, System, SystemRunner};
-use tokio::runtime::{Builder, Runtime};
+use greenroom_core::current;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::hub::{Clock, Hub, Order};
 use crate::latch::Latch;
@@ -19,6 +20,8 @@ pub(crate) struct Threads {
     /// Opens when every hub has ended, each named once it has.
     pub(crate) ended: Latch,
     pub(crate) system: thread::JoinHandle<()>,
+    /// The keeper's tokio runtime.
+    pub(crate) tokio: Handle,
 }
 
 /// Starts a system with `count` arbiters on threads of its own.
@@ -39,11 +42,12 @@ pub(crate) fn start(count: usize) -> io::Result<Threads> {
             move || run_system(&keeper, arbiters, &ended, &started)
         })?;
     match is_started.recv() {
-        Ok(Ok(())) => Ok(Threads {
+        Ok(Ok(tokio)) => Ok(Threads {
             keeper,
             arbiters,
             ended,
             system,
+            tokio,
         }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(io::Error::other(
@@ -60,7 +64,7 @@ fn run_system(
     keeper: &Arc<Hub>,
     arbiters: Vec<Arc<Hub>>,
     ended: &Latch,
-    started: &mpsc::Sender<io::Result<()>>,
+    started: &mpsc::Sender<io::Result<Handle>>,
 ) {
     let _keeper_ended = ended.guard(keeper.name());
     let runtime = match tokio_runtime(false) {
@@ -70,6 +74,7 @@ fn run_system(
             return;
         }
     };
+    let tokio = runtime.handle().clone();
     let runner = System::with_tokio_rt(|| runtime);
     let result: io::Result<Vec<_>> = arbiters
         .into_iter()
@@ -81,6 +86,8 @@ fn run_system(
                 let guard = ended.guard(hub.name());
                 actix_rt::spawn(async move {
                     let _arbiter_ended = guard;
+                    // For the whole life of the thread: tasks of others run here too.
+                    let _arbiter = current::enter_arbiter();
                     hub.run().await;
                     Arbiter::current().stop();
                 });
@@ -90,7 +97,7 @@ fn run_system(
         .collect();
     match result {
         Ok(arbiters) => {
-            let _unheard = started.send(Ok(()));
+            let _unheard = started.send(Ok(tokio));
             runner.block_on(keeper.clone().run());
             // One that is stuck is left behind: a thread cannot be ended from outside.
             let stuck = ended.running();
@@ -109,14 +116,16 @@ fn run_system(
 /// Everything on the calling thread.
 pub(crate) struct OneThread {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) tokio: Handle,
     runner: SystemRunner,
 }
 
 impl OneThread {
     pub(crate) fn start(paused: bool, seed: Option<u64>) -> io::Result<Self> {
         let runtime = tokio_runtime(paused)?;
+        let tokio = runtime.handle().clone();
         let clock = if paused {
-            Clock::Paused(runtime.handle().clone())
+            Clock::Paused(tokio.clone())
         } else {
             Clock::Machine
         };
@@ -129,10 +138,11 @@ impl OneThread {
         let hub = Hub::new("single-thread".to_owned(), clock, order, rng);
         let runner = System::with_tokio_rt(|| runtime);
         runner.runtime().spawn(hub.clone().run());
-        Ok(Self { hub, runner })
+        Ok(Self { hub, tokio, runner })
     }
 
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _arbiter = current::enter_arbiter();
         self.runner.block_on(future)
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod arbiter;
 mod shell;
+pub(crate) mod signals;
 
 pub(crate) use shell::{HostedAddress, host};
 pub use shell::{Shell, Stop};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use greenroom_core::Driver;
 
 use super::single::SingleThread;
-use super::{Core, Runtime, RuntimeError};
+use super::{Core, Home, Runtime, RuntimeError};
 use crate::engine::arbiter;
 
 /// Makes a [`Runtime`] on threads of its own, or on a single one.
@@ -55,7 +55,10 @@ impl Builder {
             threads.arbiters,
             threads.ended,
             Some(threads.system),
-            false,
+            Home {
+                is_single: false,
+                tokio: threads.tokio,
+            },
         )))
     }
 }

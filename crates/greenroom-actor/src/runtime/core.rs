@@ -13,7 +13,7 @@ use greenroom_core::registry::{Registry, TaskSource};
 use greenroom_core::{Context, Driver, Id};
 use parking_lot::Mutex;
 
-use super::{Placement, SingleThreaded};
+use super::{Home, Placement};
 use crate::hub::Hub;
 use crate::latch::Latch;
 use crate::scope::{Inner, ScopeError};
@@ -48,14 +48,13 @@ impl Core {
         hubs: Vec<Arc<Hub>>,
         ended: Latch,
         system: Option<JoinHandle<()>>,
-        is_single: bool,
+        home: Home,
     ) -> Arc<Self> {
         let id = Id::root();
         let registry = Registry::new();
-        let (mut context, cancel) = Context::root(id.clone(), keeper.handle(), registry.clone());
-        if is_single {
-            context = context.with_value(SingleThreaded);
-        }
+        let is_single = home.is_single;
+        let (context, cancel) = Context::root(id.clone(), keeper.handle(), registry.clone());
+        let context = context.with_value(home);
         for hub in &hubs {
             let source: Arc<dyn TaskSource> = hub.clone();
             registry.add_source(&source);

@@ -12,7 +12,6 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::current;
 use greenroom_core::registry::{Registry, Snapshot};
 use greenroom_core::{Context, Driver, Name, Result};
 
@@ -24,7 +23,6 @@ pub use single::SingleThread;
 
 use crate::actor::Actor;
 use crate::address::Address;
-use crate::blocking;
 use crate::scope::{self, Scope};
 
 /// Where a task or an actor runs.
@@ -90,13 +88,13 @@ impl Runtime {
         F: FnOnce(Scope) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T>> + 'static,
     {
-        if current::driver().is_some() {
-            return Err(RuntimeError::OnArbiter.into());
-        }
         if self.core().is_single() {
             return Err(RuntimeError::NeedsItsThread.into());
         }
-        blocking::block_on(self.scope(body))
+        match greenroom_core::blocking::wait(self.scope(body)) {
+            Ok(result) => result,
+            Err(_on_arbiter) => Err(RuntimeError::OnArbiter.into()),
+        }
     }
 
     /// Runs a body in a scope on an arbiter, and waits until everything in it has ended.
@@ -220,8 +218,15 @@ impl Drop for Owner {
 
 /// Returns whether a driver belongs to a runtime on a single thread, where blocking code runs in place.
 pub(crate) fn runs_in_place(_driver: &dyn Driver) -> bool {
-    Context::current().is_some_and(|context| context.value::<SingleThreaded>().is_some())
+    Context::current()
+        .and_then(|context| context.value::<Home>().map(|home| home.is_single))
+        .unwrap_or(false)
 }
 
-/// Marks the contexts of a single-threaded runtime.
-pub(crate) struct SingleThreaded;
+/// What every context of a runtime knows of it.
+pub(crate) struct Home {
+    /// Whether blocking code runs in place.
+    pub(crate) is_single: bool,
+    /// The tokio runtime that hears signals.
+    pub(crate) tokio: tokio::runtime::Handle,
+}

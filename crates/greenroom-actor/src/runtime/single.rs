@@ -9,7 +9,7 @@ use greenroom_core::{Result, current, unwind};
 
 use super::builder::MakeDriver;
 use super::shutdown::{self, ShutdownReport};
-use super::{Core, Runtime, RuntimeError};
+use super::{Core, Home, Runtime, RuntimeError};
 use crate::engine::arbiter::OneThread;
 use crate::latch::Latch;
 use crate::scope::Scope;
@@ -54,7 +54,11 @@ impl SingleThread {
         }
         let ended = Latch::new([]);
         let hub = thread.hub.clone();
-        let core = Core::new(hub.clone(), vec![hub], ended, None, true);
+        let home = Home {
+            is_single: true,
+            tokio: thread.tokio.clone(),
+        };
+        let core = Core::new(hub.clone(), vec![hub], ended, None, home);
         Ok(Self {
             runtime: Runtime::from_core(core),
             thread: Some(thread),

@@ -61,19 +61,15 @@ where
     let task = Task::local(info, scope.context.clone(), {
         let (scope, cell) = (scope.clone(), cell.clone());
         // Made before the future is: a hub that closes may drop the task unpolled.
-        let closed = OnDrop::new({
-            let (scope, cell) = (scope.clone(), cell.clone());
-            move || {
-                scope.refuse_new();
-                scope.core.close_scope(&scope.id);
-                cell.finish(&scope.id, Err(JoinError::Cancelled(Cause::Shutdown)));
-                drop(left);
-            }
-        });
+        let mut end = End {
+            scope: scope.clone(),
+            cell,
+            result: Err(JoinError::Cancelled(Cause::Shutdown)),
+            left: Some(left),
+        };
         move || async move {
-            let result = live(&scope, spawned_at, body).await;
-            cell.finish(&scope.id, Ok(result));
-            drop(closed);
+            end.result = Ok(live(&scope, spawned_at, body).await);
+            drop(end);
         }
     });
     driver.spawn(task);
@@ -101,6 +97,27 @@ where
     match result {
         Ok(result) => result,
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Ends a scope once, however its task does.
+struct End<T: Send + 'static, L: FnOnce()> {
+    scope: Arc<Inner>,
+    cell: Arc<JoinCell<Result<T>>>,
+    result: Result<Result<T>, JoinError>,
+    left: Option<OnDrop<L>>,
+}
+
+impl<T: Send + 'static, L: FnOnce()> Drop for End<T, L> {
+    fn drop(&mut self) {
+        self.scope.refuse_new();
+        self.scope.core.close_scope(&self.scope.id);
+        drop(self.left.take());
+        // Last: who has the result must not find the scope open, as a shutdown would that is called
+        // at once.
+        let gone = Err(JoinError::Ended);
+        let result = std::mem::replace(&mut self.result, gone);
+        self.cell.finish(&self.scope.id, result);
     }
 }
 

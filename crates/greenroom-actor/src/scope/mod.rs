@@ -80,6 +80,9 @@ impl Scope {
     ///
     /// If the scope has ended, the task is not started and the handle gives [`JoinError::Ended`].
     ///
+    /// A future that is not `Send`, since it holds an `Rc` across an await, say, is for
+    /// [`go_local`](Self::go_local).
+    ///
     /// # Examples
     /// ```
     /// use greenroom_actor::Runtime;
@@ -95,7 +98,8 @@ impl Scope {
     pub fn go<T, F>(&self, future: F) -> JoinHandle<T>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
+        // The compiler shows the line, and with it the way out.
+        F: Future<Output = Result<T>> + Send + 'static, // else use `go_local(|| future)`
     {
         self.launch(TaskKind::Task, Location::caller(), move || future)
     }

@@ -141,6 +141,17 @@ impl From<ContextError> for RecvError {
     }
 }
 
+/// Why [`Receiver::recv_blocking`](super::Receiver::recv_blocking) gave no value.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RecvBlockingError {
+    /// This thread runs tasks, which a blocking wait would hold up.
+    #[error("a blocking receive on an arbiter would hold up its tasks: await `recv()` instead")]
+    OnArbiter,
+    /// The receive itself failed.
+    #[error(transparent)]
+    Recv(#[from] RecvError),
+}
+
 /// Why [`Receiver::try_recv`](super::Receiver::try_recv) gave no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TryRecvError {

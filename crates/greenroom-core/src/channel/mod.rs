@@ -69,15 +69,19 @@ mod receiver;
 mod recv;
 mod send;
 mod sender;
+mod sink;
 mod state;
 mod stream;
 
 pub use closed::Closed;
-pub use error::{RecvError, SendError, SendFromError, TryRecvError, TrySendError};
+pub use error::{
+    RecvBlockingError, RecvError, SendError, SendFromError, TryRecvError, TrySendError,
+};
 pub use receiver::Receiver;
 pub use recv::{Recv, RecvMany};
 pub use send::{Send, SendFrom};
 pub use sender::{Sender, WeakSender};
+pub use sink::SenderSink;
 pub use stream::ReceiverStream;
 
 use chan::Chan;

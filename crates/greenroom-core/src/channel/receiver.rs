@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::chan::Chan;
-use super::error::TryRecvError;
+use super::error::{RecvBlockingError, TryRecvError};
 use super::recv::{Recv, RecvMany};
 use super::stream::ReceiverStream;
+use crate::blocking::{self, OnArbiter};
 use crate::id::Id;
 
 /// The receiving end of a channel. Cloning gives another handle to the same end: each value goes to
@@ -52,6 +53,29 @@ impl<T> Receiver<T> {
     /// ```
     pub fn recv(&self) -> Recv<'_, T> {
         Recv::new(&self.chan)
+    }
+
+    /// Receives the oldest value, blocking this thread until there is one. For synchronous code.
+    ///
+    /// On the blocking pool of a runtime the wait ends with the caller's context.
+    ///
+    /// # Errors
+    /// - [`RecvBlockingError::OnArbiter`]: this thread runs tasks; nothing was done.
+    /// - [`RecvBlockingError::Recv`]: as [`recv`](Self::recv).
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_core::channel;
+    /// let (tx, rx) = channel::rendezvous();
+    /// let sender = std::thread::spawn(move || greenroom_core::blocking::wait(tx.send(5)).is_ok());
+    /// assert_eq!(rx.recv_blocking().ok(), Some(5));
+    /// # assert!(sender.join().unwrap());
+    /// ```
+    pub fn recv_blocking(&self) -> Result<T, RecvBlockingError> {
+        match blocking::wait(self.recv()) {
+            Ok(received) => received.map_err(RecvBlockingError::Recv),
+            Err(OnArbiter) => Err(RecvBlockingError::OnArbiter),
+        }
     }
 
     /// Receives a value if there is one now.

@@ -8,6 +8,7 @@ use super::chan::Chan;
 use super::closed::Closed;
 use super::error::TrySendError;
 use super::send::{Send, SendFrom};
+use super::sink::SenderSink;
 use super::state::Refused;
 use crate::id::Id;
 
@@ -123,6 +124,11 @@ impl<T> Sender<T> {
             Refused::Full => TrySendError::Full(value),
             Refused::Closed => TrySendError::Closed(value),
         })
+    }
+
+    /// Turns the sender into a sink of values.
+    pub fn sink(self) -> SenderSink<T> {
+        SenderSink::new(self)
     }
 
     /// Closes the channel, and returns whether this call did so.

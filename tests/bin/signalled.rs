@@ -1,0 +1,131 @@
+//! Ends with a signal, and says what it saw: the child process of the tests of signals.
+#![allow(clippy::print_stdout, reason = "the test reads it")]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use greenroom::driver::{Alarm, Event, EventKind, TimerKey};
+use greenroom::prelude::*;
+use greenroom::{Driver, task};
+
+fn main() -> Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("leave") => leave(),
+        Some("stay") => stay(),
+        Some("two") => two_runtimes(),
+        Some("driver") => under_a_driver(),
+        Some("after") => after_the_end(),
+        other => Err(Failure::message(format!("there is no mode {other:?}"))),
+    }
+}
+
+/// Prints the cause of a context's end.
+async fn wait(stop: Context) -> Result<()> {
+    let ended = stop.done().await;
+    let signal: Option<&Signal> = ended.cause().downcast_ref();
+    println!("{signal:?}: {}", ended.cause());
+    Ok(())
+}
+
+/// Ends by itself at the first signal.
+fn leave() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let stop = runtime.context().with_signals(Signal::ALL)?;
+    println!("ready");
+    runtime.block_on(|_scope| wait(stop))
+}
+
+/// Takes the first signal and does not end.
+fn stay() -> Result<()> {
+    let runtime = Runtime::new()?;
+    // Asked for twice: it counts once.
+    let stop = (runtime.context()).with_signals([
+        Signal::Interrupt,
+        Signal::Terminate,
+        Signal::Interrupt,
+    ])?;
+    println!("ready");
+    runtime.block_on(|_scope| async move {
+        wait(stop).await?;
+        std::future::pending().await
+    })
+}
+
+/// Two runtimes listen, one of them with two contexts.
+fn two_runtimes() -> Result<()> {
+    let (one, other) = (Runtime::new()?, Runtime::new()?);
+    let stops = [
+        one.context().with_signals(Signal::ALL)?,
+        one.context().with_signals([Signal::Terminate])?,
+        other.context().with_signals(Signal::ALL)?,
+    ];
+    println!("ready");
+    for (stop, runtime) in stops.into_iter().zip([&one, &one, &other]) {
+        runtime.block_on(|_scope| wait(stop))?;
+    }
+    assert!(!one.context().is_done(), "the root goes on");
+    Ok(())
+}
+
+/// Tells of each cancel that passes, and forwards everything.
+struct Told(Arc<dyn Driver>);
+
+impl Driver for Told {
+    fn spawn(&self, task: task::Task) {
+        self.0.spawn(task);
+    }
+
+    fn deliver(&self, event: Event) {
+        if event.kind() == EventKind::Cancel {
+            println!(
+                "event: Cancel by {}",
+                event.by().map(ToString::to_string).unwrap_or_default()
+            );
+        }
+        event.take_effect();
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn sleep(&self, until: Instant, alarm: Arc<dyn Alarm>) -> TimerKey {
+        self.0.sleep(until, alarm)
+    }
+
+    fn forget(&self, timer: TimerKey) {
+        self.0.forget(timer);
+    }
+
+    fn choose(&self, options: usize) -> usize {
+        self.0.choose(options)
+    }
+}
+
+/// The cancel passes the driver in front of the hub.
+fn under_a_driver() -> Result<()> {
+    let runtime = Runtime::builder()
+        .single_thread()
+        .driver(|hub| Arc::new(Told(hub)))
+        .build()?;
+    let stop = runtime.context().with_signals(Signal::ALL)?;
+    runtime.block_on(|_scope| async move {
+        println!("ready");
+        wait(stop).await
+    })
+}
+
+/// The listening has ended with the runtime; the handler stays.
+fn after_the_end() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let context = runtime.context().clone();
+    let stop = context.with_signals(Signal::ALL)?;
+    drop(runtime);
+    assert!(stop.is_done());
+    assert!(context.with_signals(Signal::ALL).is_err());
+    println!("ready");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    println!("alive");
+    Ok(())
+}
