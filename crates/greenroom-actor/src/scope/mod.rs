@@ -21,7 +21,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_core::error::{Cause, NameError};
-use greenroom_core::task::{Task, TaskInfo, TaskKind};
+use greenroom_core::task::{Task, TaskInfo, TaskKind, WaitKind, yield_now};
+use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Failure, Id, Name, Result};
 
 pub(crate) use body::run;
@@ -34,6 +35,9 @@ pub(crate) use state::Inner;
 use crate::blocking;
 use crate::runtime::Placement;
 pub(crate) use join::JoinCell;
+
+/// Tasks that [`Scope::go_each`] starts in one turn.
+const TURN: usize = 64;
 
 /// What a scope does when a child fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,14 +137,31 @@ impl Scope {
         let feed = async move {
             let mut count = 0;
             for item in items {
-                std::future::poll_fn(|cx| scope.inner.poll_room(cx)).await;
+                scope.room().await;
                 let future = f(item);
                 let _task = scope.launch(TaskKind::Task, spawned_at, move || future);
                 count += 1;
+                // Without a limit, too, the tasks get their turn; and it ends here with the scope.
+                if count % TURN == 0 {
+                    yield_now().await;
+                }
             }
             Ok(count)
         };
         self.launch(TaskKind::Kernel, spawned_at, move || feed)
+    }
+
+    /// Waits until a task started now would not be held. The caller ends with its context.
+    async fn room(&self) {
+        let mut wait = Wait::new(WaitKind::Limit);
+        std::future::poll_fn(|cx| {
+            let polled = self.inner.poll_room(cx);
+            if polled.is_pending() {
+                wait.tell(|| Some(self.id().clone()));
+            }
+            polled
+        })
+        .await;
     }
 
     /// Runs a closure that blocks, on a thread where it may.
