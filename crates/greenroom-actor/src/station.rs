@@ -12,7 +12,7 @@ use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
 use greenroom_core::registry::{ActorState, Registered};
 use greenroom_core::task::TaskInfo;
-use greenroom_core::{Context, ExitReason, Id};
+use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -176,9 +176,7 @@ impl Exit {
             state.reason = Some(reason);
             std::mem::take(&mut state.waiters)
         };
-        for (_, waker) in waiters {
-            waker.wake();
-        }
+        unwind::wake_all(waiters.into_iter().map(|(_, waker)| waker));
     }
 
     /// Ready with the reason. `place` is where the waiter's waker is kept meanwhile.
