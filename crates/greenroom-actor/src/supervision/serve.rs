@@ -17,7 +17,7 @@ use super::apart::{catching, forget};
 use super::life::{End, Life, close, refuse};
 use crate::actor::{Actor, ActorContext};
 use crate::mailbox::{BoxedEnvelope, Signal};
-use crate::reply::NoReply;
+use crate::reply::{Begun, NoReply};
 
 /// Messages that an actor handles in one turn.
 pub(super) const BATCH: usize = 64;
@@ -159,10 +159,7 @@ impl<A: Actor> Life<A> {
             return None;
         }
         let message_type = envelope.message_type();
-        let unanswered = envelope.unanswered();
-        if let Some(unanswered) = &unanswered {
-            unanswered.begin();
-        }
+        let begun = Begun::new(envelope.unanswered());
         cx.message = Some(context.clone());
         let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
             Ok(handler) => self.run_handler(handler, &context).await,
@@ -175,12 +172,10 @@ impl<A: Actor> Life<A> {
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
             Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
         };
-        if let Some(unanswered) = unanswered {
-            unanswered.end(match &end {
-                Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
-                _ => None,
-            });
-        }
+        begun.end(match &end {
+            Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
+            _ => None,
+        });
         end
     }
 

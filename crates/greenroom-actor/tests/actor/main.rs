@@ -2,6 +2,7 @@
 
 mod life;
 mod messages;
+mod replies;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
