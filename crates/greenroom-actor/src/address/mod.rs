@@ -23,7 +23,7 @@ pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
-use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal, Target};
+use crate::mailbox::{self, BoxedEnvelope, Order, Packed, PutError, Signal, Target};
 use crate::reply::{self, NoReply, ReplyTo};
 use crate::station::Station;
 
@@ -182,7 +182,7 @@ impl<A: Actor> Address<A> {
     /// It overtakes the queue and does not wait; see [`closed`](Self::closed). A handler that runs
     /// longer than the actor's shutdown time is dropped at its next await.
     pub fn stop(&self) {
-        self.station.signal(Signal::Stop);
+        self.station.signal(Signal::Order(Order::Stop));
     }
 
     /// Waits until the actor has ended, for good, and returns why. Addresses that wait do not keep it

@@ -345,6 +345,9 @@ impl<A: Actor> ActorBuilder<A> {
                     cell.answer(asker, "started", Ok(result));
                 }
             })),
+            has_run: false,
+            is_draining: false,
+            is_over: false,
             is_told: false,
             driver: driver.clone(),
             spawned_at: self.spawned_at,

@@ -1,5 +1,6 @@
 //! Actors, addresses, restarts, by the public API.
 
+mod endings;
 mod life;
 mod messages;
 mod replies;
