@@ -118,7 +118,8 @@ impl Scope {
     /// Starts one task for each item, spread over the arbiters: Go's `for` loop around `go`.
     ///
     /// The items are taken as there is room under the [limit](Self::set_limit), so that a long iterator
-    /// does not pile up tasks. The handle gives the number of tasks, once all were started.
+    /// does not pile up tasks. It ends with the scope's context. The handle gives the number of tasks,
+    /// once all were started.
     ///
     /// # Differences from Go
     /// Each task owns its item: there is no loop variable to capture by mistake.
@@ -253,7 +254,8 @@ impl Scope {
     }
 
     /// Lets at most `limit` tasks run at a time: Go's `errgroup.SetLimit`. Actors do not count, nor do
-    /// inner scopes. Tasks beyond it are held until one ends, first come, first served.
+    /// inner scopes. Tasks beyond it are held until there is room, first come, first served. A smaller
+    /// limit than before ends none of those that run.
     ///
     /// # Errors
     /// [`ScopeError::ZeroLimit`]: nothing could ever run.

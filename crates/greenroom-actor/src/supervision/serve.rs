@@ -123,7 +123,6 @@ impl<A: Actor> Life<A> {
     async fn next(&self, cx: &mut ActorContext<A>, last: &mut Lane) -> Next<A> {
         let station = &self.station;
         let mut message = pin!(self.mailbox.recv());
-        let lanes = last.next();
         std::future::poll_fn(|task| {
             // The whole life watches this context, see `live`.
             if let Some(error) = station.context.err() {
@@ -132,7 +131,7 @@ impl<A: Actor> Life<A> {
             if let Poll::Ready(order) = station.control.poll_order(task) {
                 return Poll::Ready(Next::Order(order));
             }
-            for lane in lanes {
+            for lane in last.next() {
                 let next = match lane {
                     Lane::Timers => station.control.poll_timer(task).map(Next::Timer),
                     Lane::Streams => self.poll_streams(cx, task),
@@ -143,6 +142,9 @@ impl<A: Actor> Life<A> {
                     return next;
                 }
             }
+            // All have had their turn. A stream that waits may be handed an item, and holds it: it must
+            // not find that a drained mailbox comes first.
+            *last = Lane::Mailbox;
             Poll::Pending
         })
         .await
