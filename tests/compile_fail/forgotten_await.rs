@@ -14,13 +14,11 @@ impl Handler<Hit> for Counter {
     async fn handle(&mut self, _: Hit, _cx: &mut ActorContext<Self>) {}
 }
 
-async fn forget(runtime: &Runtime, scope: &Scope, counter: &Address<Counter>) {
-    counter.ask(Hit);
-    counter.tell(Hit);
+// Forgotten futures are in the doc tests of the facade: how the compiler spells `Future` here depends
+// on what else is built.
+async fn forget(scope: &Scope) {
     scope.spawn(|| Counter);
     scope.spawn(|| Counter).name("counter");
-    sleep(1.secs());
-    runtime.scope(|_scope| async { Ok(()) });
 }
 
 fn main() {}

@@ -19,7 +19,8 @@ use crate::runtime;
 ///
 /// # Cancel safety
 /// When the caller's context ends, the wait goes on until the closure has returned, so that nothing it
-/// works on outlives the scope.
+/// works on outlives the scope. Dropping the future, as a lost case of a select does, leaves the closure
+/// running.
 pub async fn blocking<T: Send + 'static>(
     f: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

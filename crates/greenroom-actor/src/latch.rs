@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use greenroom_core::unwind;
 use parking_lot::{Condvar, Mutex};
 
 /// Opens when each of its parties has ended. Cloning shares it.
@@ -94,8 +95,6 @@ impl Drop for LatchGuard {
             std::mem::take(&mut state.waiters)
         };
         self.latch.0.opened.notify_all();
-        for waker in waiters {
-            waker.wake();
-        }
+        unwind::wake_all(waiters);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //! 1. An asker is answered exactly once: by a reply, or by the reason why there is none.
-//! 2. A `ReplyTo` that is dropped by the unwinding of its own handler does not answer: the mailbox's
-//!    owner knows of the panic and answers with it. `in_handler` says that the owner will.
+//! 2. A `ReplyTo` that is dropped by an unwinding while a handler of its message runs does not answer:
+//!    the end of the handler tells whether the panic was its own, and answers with that. A forwarded
+//!    message may have two handlers at a time.
 //! 3. A reply to an asker that has gone is dropped outside the lock.
 
 use std::fmt;
@@ -41,11 +42,14 @@ pub(crate) struct Cell<R> {
 
 struct State<R> {
     answer: Option<Result<R, NoReply>>,
-    // An answer was given, whether or not it has been taken.
+    // An answer was given, whether or not it has arrived and been taken.
     is_answered: bool,
     is_asker_gone: bool,
     is_started: bool,
-    in_handler: bool,
+    // Handlers of the message that run.
+    handlers: usize,
+    // The end of a handler is to answer. Invariant 2.
+    is_dropped: bool,
     waker: Option<Waker>,
 }
 
@@ -58,6 +62,9 @@ pub(crate) trait Unanswered: Send + Sync {
     fn end(self: Arc<Self>, panic: Option<&Panic>);
 }
 
+/// A message whose handler runs, or is dropped with this.
+pub(crate) struct Begun(Option<Arc<dyn Unanswered>>);
+
 /// Makes both ends of an ask; `home` is the driver of the one who is asked.
 pub(crate) fn pair<R: Send + 'static>(home: &Handle) -> (ReplyTo<R>, Answer<R>) {
     let cell = Arc::new(Cell {
@@ -68,7 +75,8 @@ pub(crate) fn pair<R: Send + 'static>(home: &Handle) -> (ReplyTo<R>, Answer<R>) 
             is_answered: false,
             is_asker_gone: false,
             is_started: false,
-            in_handler: false,
+            handlers: 0,
+            is_dropped: false,
             waker: None,
         }),
     });
@@ -120,9 +128,10 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
             return;
         };
         let why = {
-            let state = cell.state.lock();
+            let mut state = cell.state.lock();
             // Invariant 2.
-            if state.in_handler && std::thread::panicking() {
+            if state.handlers > 0 && std::thread::panicking() {
+                state.is_dropped = true;
                 return;
             }
             if state.is_started {
@@ -137,6 +146,10 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
 
 impl<R: Send + 'static> Cell<R> {
     fn deliver(cell: Arc<Self>, answer: Result<R, NoReply>) {
+        // Invariant 1.
+        if std::mem::replace(&mut cell.state.lock().is_answered, true) {
+            return let_go(answer);
+        }
         let Some(observer) = cell.observer.clone() else {
             return cell.set(answer);
         };
@@ -148,21 +161,15 @@ impl<R: Send + 'static> Cell<R> {
 
     fn set(&self, answer: Result<R, NoReply>) {
         let mut state = self.state.lock();
-        if state.is_answered || state.is_asker_gone {
+        if state.is_asker_gone {
             drop(state);
-            // Invariant 3. The reply is a user's value: its drop must not end the one who sent it.
-            if let Err(payload) = unwind::drop_caught(answer) {
-                std::mem::forget(payload);
-            }
-            return;
+            // Invariant 3.
+            return let_go(answer);
         }
-        state.is_answered = true;
         state.answer = Some(answer);
         let waker = state.waker.take();
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        unwind::wake_all(waker);
     }
 }
 
@@ -170,18 +177,55 @@ impl<R: Send + 'static> Unanswered for Cell<R> {
     fn begin(&self) {
         let mut state = self.state.lock();
         state.is_started = true;
-        state.in_handler = true;
+        state.handlers += 1;
     }
 
     fn end(self: Arc<Self>, panic: Option<&Panic>) {
-        let is_held_elsewhere = {
+        let why = {
             let mut state = self.state.lock();
-            state.in_handler = false;
-            panic.is_none() || state.is_answered
+            state.handlers -= 1;
+            match panic {
+                _ if state.is_answered => None,
+                Some(panic) => Some(NoReply::Panicked(panic.clone())),
+                None if state.is_dropped && state.handlers == 0 => Some(NoReply::Dropped),
+                None => None,
+            }
         };
-        if let (false, Some(panic)) = (is_held_elsewhere, panic) {
-            Cell::deliver(self, Err(NoReply::Panicked(panic.clone())));
+        if let Some(why) = why {
+            Cell::deliver(self, Err(why));
         }
+    }
+}
+
+impl Begun {
+    /// Says that the handler begins.
+    pub(crate) fn new(unanswered: Option<Arc<dyn Unanswered>>) -> Self {
+        if let Some(unanswered) = &unanswered {
+            unanswered.begin();
+        }
+        Self(unanswered)
+    }
+
+    /// Says that the handler has ended, and with which panic.
+    pub(crate) fn end(mut self, panic: Option<&Panic>) {
+        if let Some(unanswered) = self.0.take() {
+            unanswered.end(panic);
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(unanswered) = self.0.take() {
+            unanswered.end(None);
+        }
+    }
+}
+
+/// Drops a reply that nobody takes. It is a user's value: its drop must not end the one who sent it.
+fn let_go<T>(answer: T) {
+    if let Err(payload) = unwind::drop_caught(answer) {
+        std::mem::forget(payload);
     }
 }
 
@@ -214,9 +258,7 @@ impl<R: Send + 'static> Drop for Answer<R> {
             state.is_asker_gone = true;
             (state.answer.take(), state.waker.take())
         };
-        if let Err(payload) = unwind::drop_caught(unread) {
-            std::mem::forget(payload);
-        }
+        let_go(unread);
     }
 }
 

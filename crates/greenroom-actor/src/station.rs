@@ -12,14 +12,14 @@ use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
 use greenroom_core::registry::{ActorState, Registered};
 use greenroom_core::task::TaskInfo;
-use greenroom_core::{Context, ExitReason, Id};
+use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
 use slab::Slab;
 
 use crate::actor::Actor;
 use crate::address::{Address, WeakAddress};
 use crate::engine::HostedAddress;
-use crate::mailbox::{BoxedEnvelope, Control, Overflow, Signal};
+use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
 
 /// The cell beside one actor, which lives over its restarts and does not keep it alive.
@@ -82,8 +82,8 @@ impl<A: Actor> Station<A> {
             EventKind::Message,
             || Some(self.info.id.clone()),
             match signal {
-                Signal::Stop => "stop",
-                Signal::Drain => "drain",
+                Signal::Order(Order::Stop) => "stop",
+                Signal::Order(Order::Drain) => "drain",
                 Signal::Timer(_) => "timer",
             },
             move || control.push(signal),
@@ -147,7 +147,7 @@ impl<A: Actor> Child for Station<A> {
     }
 
     fn drain(&self) {
-        self.signal(Signal::Drain);
+        self.signal(Signal::Order(Order::Drain));
     }
 
     fn cancel(&self, cause: Cause) {
@@ -176,9 +176,7 @@ impl Exit {
             state.reason = Some(reason);
             std::mem::take(&mut state.waiters)
         };
-        for (_, waker) in waiters {
-            waker.wake();
-        }
+        unwind::wake_all(waiters.into_iter().map(|(_, waker)| waker));
     }
 
     /// Ready with the reason. `place` is where the waiter's waker is kept meanwhile.

@@ -46,6 +46,35 @@ fn any_number_of_panics_gives_no_worker_up() {
 }
 
 #[test]
+fn a_job_that_panics_as_the_scope_ends_costs_no_other() {
+    quiet();
+    for seed in SEEDS {
+        let tickets = paused(seed).block_on(|scope| async move {
+            let pool = WorkerPool::spawn(&scope, pool("last"), |n: u32| async move {
+                sleep(1.secs()).await?;
+                assert!(n != 0, "the first");
+                Ok(n)
+            });
+            let pool = pool.await?;
+            let mut tickets = Vec::new();
+            for n in 0..4 {
+                tickets.push(pool.submit(n).await?);
+            }
+            Ok(tickets)
+        });
+        let results = paused(seed).block_on(|_| async move {
+            let mut results = Vec::new();
+            for ticket in tickets? {
+                results.push(ticket.wait().await.ok());
+            }
+            Ok(results)
+        });
+        let results = results.expect("nothing fails");
+        assert_eq!(results, [None, Some(1), Some(2), Some(3)], "seed {seed}");
+    }
+}
+
+#[test]
 fn at_most_as_many_jobs_run_as_there_are_workers() {
     check(|scope| async move {
         let ledger = Ledger::default();

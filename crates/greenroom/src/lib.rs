@@ -25,3 +25,60 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// What does nothing until it is awaited is an error to forget.
+///
+/// ```
+/// #![deny(unused_must_use)]
+/// # use greenroom::prelude::*;
+/// # struct Hit; struct Counter; impl Actor for Counter {}
+/// # impl Handler<Hit> for Counter {
+/// #     type Reply = ();
+/// #     async fn handle(&mut self, _: Hit, _cx: &mut ActorContext<Self>) {}
+/// # }
+/// async fn remembered(counter: &Address<Counter>) {
+///     let _ = counter.ask(Hit).await;
+///     let _ = counter.tell(Hit).await;
+///     let _ = sleep(1.secs()).await;
+/// }
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use greenroom::prelude::*;
+/// # struct Hit; struct Counter; impl Actor for Counter {}
+/// # impl Handler<Hit> for Counter {
+/// #     type Reply = ();
+/// #     async fn handle(&mut self, _: Hit, _cx: &mut ActorContext<Self>) {}
+/// # }
+/// async fn forgotten(counter: &Address<Counter>) {
+///     counter.ask(Hit);
+/// }
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use greenroom::prelude::*;
+/// # struct Hit; struct Counter; impl Actor for Counter {}
+/// # impl Handler<Hit> for Counter {
+/// #     type Reply = ();
+/// #     async fn handle(&mut self, _: Hit, _cx: &mut ActorContext<Self>) {}
+/// # }
+/// async fn forgotten(counter: &Address<Counter>) {
+///     counter.tell(Hit);
+/// }
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use greenroom::prelude::*;
+/// async fn forgotten() {
+///     sleep(1.secs());
+/// }
+/// ```
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use greenroom::prelude::*;
+/// async fn forgotten(runtime: &Runtime) {
+///     runtime.scope(|_scope| async { Ok(()) });
+/// }
+/// ```
+#[cfg(doctest)]
+struct Forgotten;

@@ -17,8 +17,6 @@ pub(crate) struct Sources<A: Actor> {
     all: Vec<Source<A>>,
     // Where the next look begins, so that a busy stream does not starve the others.
     next: usize,
-    // Whether the last message was one of theirs, so that the mailbox comes next.
-    has_had_its_turn: bool,
 }
 
 impl<A: Actor> Default for Sources<A> {
@@ -26,7 +24,6 @@ impl<A: Actor> Default for Sources<A> {
         Self {
             all: Vec::new(),
             next: 0,
-            has_had_its_turn: false,
         }
     }
 }
@@ -55,11 +52,6 @@ impl<A: Actor> Sources<A> {
         self.all.pop().map(unwind::drop_caught)
     }
 
-    /// Returns whether it is the mailbox's turn, which then is over.
-    pub(crate) fn give_way(&mut self) -> bool {
-        std::mem::take(&mut self.has_had_its_turn)
-    }
-
     /// Ready with the next item of any stream. Streams that have ended are dropped.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<BoxedEnvelope<A>> {
         let mut looked = 0;
@@ -68,7 +60,6 @@ impl<A: Actor> Sources<A> {
             match self.all[at](cx) {
                 Poll::Ready(Some(envelope)) => {
                     self.next = at + 1;
-                    self.has_had_its_turn = true;
                     return Poll::Ready(envelope);
                 }
                 Poll::Ready(None) => {

@@ -25,7 +25,7 @@ pub use recipient::{Recipient, WeakRecipient};
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
-use crate::mailbox::{self, BoxedEnvelope, Packed, PutError, Signal, Target};
+use crate::mailbox::{self, BoxedEnvelope, Order, Packed, PutError, Signal, Target};
 use crate::reply::{self, Answer, NoReply, ReplyTo};
 use crate::station::Station;
 
@@ -149,7 +149,9 @@ impl<A: Actor> Address<A> {
 
     /// Sends a message without waiting for its handler; waits for room in the mailbox.
     ///
-    /// `Ok` means that the mailbox has it, not that it will be handled: the actor may be stopped first.
+    /// `Ok` means that the mailbox has it, not that it will be handled: the actor may be stopped first, or
+    /// the current context may end, which the message carries and is skipped with. What must be handled
+    /// all the same is sent in a context [without cancel](Context::without_cancel).
     ///
     /// # Errors
     /// See [`TellError`]. The message comes back.
@@ -254,10 +256,11 @@ impl<A: Actor> Address<A> {
 
     /// Asks the actor to end after the message in hand; what is queued is refused with `Closed`.
     ///
-    /// It overtakes the queue and does not wait; see [`closed`](Self::closed). A handler that runs
-    /// longer than the actor's shutdown time is dropped at its next await.
+    /// It overtakes the queue and does not wait; see [`closed`](Self::closed). A handler, or the `started`
+    /// hook, that runs longer than the actor's shutdown time is dropped at its next await. An actor that
+    /// fails meanwhile is not restarted.
     pub fn stop(&self) {
-        self.station.signal(Signal::Stop);
+        self.station.signal(Signal::Order(Order::Stop));
     }
 
     /// Waits until the actor has ended, for good, and returns why. Addresses that wait do not keep it

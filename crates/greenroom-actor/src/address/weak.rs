@@ -9,7 +9,7 @@ use greenroom_core::{ExitReason, Id};
 
 use super::{Address, ClosedError, closed};
 use crate::actor::Actor;
-use crate::mailbox::{BoxedEnvelope, Signal};
+use crate::mailbox::{BoxedEnvelope, Order, Signal};
 use crate::station::Station;
 
 /// Reaches an actor without keeping it alive. Made by [`Address::downgrade`].
@@ -32,7 +32,7 @@ impl<A: Actor> WeakAddress<A> {
 
     /// Asks the actor to end; see [`Address::stop`].
     pub fn stop(&self) {
-        self.station.signal(Signal::Stop);
+        self.station.signal(Signal::Order(Order::Stop));
     }
 
     /// Waits until the actor has ended, for good, and returns why.

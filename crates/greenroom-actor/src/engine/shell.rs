@@ -24,7 +24,7 @@ use greenroom_core::task::LocalFuture;
 use greenroom_core::unwind;
 
 use crate::actor::Actor;
-use crate::mailbox::Signal;
+use crate::mailbox::{Order, Signal};
 use crate::station::Station;
 
 /// Asks an actor to end, through actix: as [`Address::stop`](crate::Address::stop).
@@ -206,7 +206,7 @@ pub(crate) fn host<A: Actor>(
             let station = Arc::downgrade(station);
             move || {
                 if let Some(station) = station.upgrade() {
-                    station.signal(Signal::Stop);
+                    station.signal(Signal::Order(Order::Stop));
                 }
             }
         }),

@@ -3,17 +3,25 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use greenroom_core::unwind;
 use parking_lot::Mutex;
 
-/// What overtakes messages.
+/// What comes beside the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    /// An order overtakes messages.
+    Order(Order),
+    /// A timer of the actor has fired: takes turns with messages.
+    Timer(u64),
+}
+
+/// How an actor is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
     /// End after the running handler; queued messages are refused.
     Stop,
     /// Take no new messages, handle the queued ones, end.
     Drain,
-    /// A timer of the actor has fired.
-    Timer(u64),
 }
 
 /// The signals of one actor. Cancels come through its context.
@@ -35,31 +43,45 @@ impl Control {
         let waker = {
             let mut state = self.0.lock();
             match signal {
-                Signal::Stop => state.stop = true,
-                Signal::Drain => state.drain = true,
+                Signal::Order(Order::Stop) => state.stop = true,
+                Signal::Order(Order::Drain) => state.drain = true,
                 Signal::Timer(number) => state.timers.push_back(number),
             }
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        unwind::wake_all(waker);
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Signal> {
+    /// Ready with a stop or a drain, which it takes.
+    pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Poll<Order> {
         let mut state = self.0.lock();
         if std::mem::take(&mut state.stop) {
-            return Poll::Ready(Signal::Stop);
+            return Poll::Ready(Order::Stop);
         }
         if std::mem::take(&mut state.drain) {
-            return Poll::Ready(Signal::Drain);
+            return Poll::Ready(Order::Drain);
         }
-        match state.timers.pop_front() {
-            Some(number) => Poll::Ready(Signal::Timer(number)),
-            None => {
-                register(&mut state.waker, cx);
-                Poll::Pending
-            }
+        register(&mut state.waker, cx);
+        Poll::Pending
+    }
+
+    /// Ready with a timer that has fired, which it takes.
+    pub(crate) fn poll_timer(&self, cx: &mut Context<'_>) -> Poll<u64> {
+        let mut state = self.0.lock();
+        if let Some(number) = state.timers.pop_front() {
+            return Poll::Ready(number);
+        }
+        register(&mut state.waker, cx);
+        Poll::Pending
+    }
+
+    /// Returns the order that waits to be taken, if there is one, and leaves it there.
+    pub(crate) fn order(&self) -> Option<Order> {
+        let state = self.0.lock();
+        match (state.stop, state.drain) {
+            (true, _) => Some(Order::Stop),
+            (false, true) => Some(Order::Drain),
+            (false, false) => None,
         }
     }
 

@@ -5,7 +5,7 @@ mod control;
 mod envelope;
 mod put;
 
-pub(crate) use control::{Control, Signal};
+pub(crate) use control::{Control, Order, Signal};
 pub(crate) use envelope::{BoxedEnvelope, Packed};
 pub(crate) use put::{PutError, Target, put, try_put};
 

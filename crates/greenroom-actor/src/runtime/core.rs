@@ -10,7 +10,7 @@ use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::current::{self, Handle};
 use greenroom_core::error::Cause;
 use greenroom_core::registry::{Registry, TaskSource};
-use greenroom_core::{Context, Driver, Id};
+use greenroom_core::{Context, Driver, Id, unwind};
 use parking_lot::Mutex;
 
 use super::{Home, Placement};
@@ -155,9 +155,7 @@ impl Core {
             (gone, waiters)
         };
         drop(gone);
-        for waker in waiters {
-            waker.wake();
-        }
+        unwind::wake_all(waiters);
     }
 
     /// Ready when no scope is open.

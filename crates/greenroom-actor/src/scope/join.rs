@@ -12,7 +12,7 @@ use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
-use greenroom_core::{ExitReason, Failure, Id, Panic, current};
+use greenroom_core::{ExitReason, Failure, Id, Panic, current, unwind};
 use parking_lot::Mutex;
 
 /// Why a joined task gave no value.
@@ -132,9 +132,7 @@ impl<T: Send + 'static> JoinCell<T> {
                 state.is_finished = true;
                 state.waiter.take()
             };
-            if let Some(waiter) = waiter {
-                waiter.wake();
-            }
+            unwind::wake_all(waiter);
         });
     }
 

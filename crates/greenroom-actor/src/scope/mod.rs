@@ -21,7 +21,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_core::error::{Cause, NameError};
-use greenroom_core::task::{Task, TaskInfo, TaskKind};
+use greenroom_core::task::{Task, TaskInfo, TaskKind, WaitKind, yield_now};
+use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Failure, Id, Name, Result};
 
 pub(crate) use body::run;
@@ -34,6 +35,9 @@ pub(crate) use state::Inner;
 use crate::blocking;
 use crate::runtime::Placement;
 pub(crate) use join::JoinCell;
+
+/// Tasks that [`Scope::go_each`] starts in one turn.
+const TURN: usize = 64;
 
 /// What a scope does when a child fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,7 +122,8 @@ impl Scope {
     /// Starts one task for each item, spread over the arbiters: Go's `for` loop around `go`.
     ///
     /// The items are taken as there is room under the [limit](Self::set_limit), so that a long iterator
-    /// does not pile up tasks. The handle gives the number of tasks, once all were started.
+    /// does not pile up tasks. It ends with the scope's context. The handle gives the number of tasks,
+    /// once all were started.
     ///
     /// # Differences from Go
     /// Each task owns its item: there is no loop variable to capture by mistake.
@@ -137,14 +142,31 @@ impl Scope {
         let feed = async move {
             let mut count = 0;
             for item in items {
-                std::future::poll_fn(|cx| scope.inner.poll_room(cx)).await;
+                scope.room().await;
                 let future = f(item);
                 let _task = scope.launch(TaskKind::Task, spawned_at, move || future);
                 count += 1;
+                // Without a limit, too, the tasks get their turn; and it ends here with the scope.
+                if count % TURN == 0 {
+                    yield_now().await;
+                }
             }
             Ok(count)
         };
         self.launch(TaskKind::Kernel, spawned_at, move || feed)
+    }
+
+    /// Waits until a task started now would not be held. The caller ends with its context.
+    async fn room(&self) {
+        let mut wait = Wait::new(WaitKind::Limit);
+        std::future::poll_fn(|cx| {
+            let polled = self.inner.poll_room(cx);
+            if polled.is_pending() {
+                wait.tell(|| Some(self.id().clone()));
+            }
+            polled
+        })
+        .await;
     }
 
     /// Runs a closure that blocks, on a thread where it may.
@@ -236,7 +258,8 @@ impl Scope {
     }
 
     /// Lets at most `limit` tasks run at a time: Go's `errgroup.SetLimit`. Actors do not count, nor do
-    /// inner scopes. Tasks beyond it are held until one ends, first come, first served.
+    /// inner scopes. Tasks beyond it are held until there is room, first come, first served. A smaller
+    /// limit than before ends none of those that run.
     ///
     /// # Errors
     /// [`ScopeError::ZeroLimit`]: nothing could ever run.

@@ -15,7 +15,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::Task;
-use greenroom_core::{Context, Driver, Failure, Id};
+use greenroom_core::{Context, Driver, Failure, Id, unwind};
 use parking_lot::Mutex;
 
 use super::OnError;
@@ -43,12 +43,21 @@ struct State {
     // Tasks under the limit: those that run, and those that wait for a turn.
     limited: usize,
     held: VecDeque<(Arc<dyn Driver>, Task)>,
+    // Somebody is about to start those that are held.
+    is_starting: bool,
     errors: Vec<(Id, Failure)>,
     // A child ended with its context, before it was done.
     is_cut: bool,
     // By the number in their id, which is the order in which they were started.
     children: BTreeMap<u64, Arc<dyn Child>>,
     waiters: Vec<Waker>,
+}
+
+impl State {
+    /// Whether one more task may run under the limit.
+    fn has_room(&self) -> bool {
+        self.limit.is_none_or(|limit| self.limited < limit.get())
+    }
 }
 
 impl Inner {
@@ -68,6 +77,7 @@ impl Inner {
                 limit: None,
                 limited: 0,
                 held: VecDeque::new(),
+                is_starting: false,
                 errors: Vec::new(),
                 is_cut: false,
                 children: BTreeMap::new(),
@@ -88,24 +98,15 @@ impl Inner {
 
     /// Ends one child.
     pub(crate) fn leave(&self) {
-        let waiters = {
-            let mut state = self.state.lock();
-            state.running -= 1;
-            std::mem::take(&mut state.waiters)
-        };
-        for waker in waiters {
-            waker.wake();
-        }
+        self.state.lock().running -= 1;
+        self.wake_waiters();
     }
 
     /// Starts an accepted task, or holds it until there is room under the limit.
     pub(crate) fn start(&self, driver: Arc<dyn Driver>, task: Task) {
         {
             let mut state = self.state.lock();
-            if state
-                .limit
-                .is_some_and(|limit| state.limited >= limit.get())
-            {
+            if !state.has_room() {
                 state.held.push_back((driver, task));
                 return;
             }
@@ -114,45 +115,46 @@ impl Inner {
         driver.spawn(task);
     }
 
-    /// Gives back the place of a started task, to the one that waits longest.
+    /// Gives back the place of a started task.
     pub(crate) fn give_place_back(&self) {
-        let next = {
-            let mut state = self.state.lock();
-            let next = state.held.pop_front();
-            if next.is_none() {
-                state.limited -= 1;
-            }
-            next
-        };
-        if let Some((driver, task)) = next {
+        self.state.lock().limited -= 1;
+        self.start_held();
+        self.wake_waiters();
+    }
+
+    /// Starts those that wait longest, as far as there is room.
+    ///
+    /// By one caller at a time. A driver that has shut down drops a task as it takes it, which gives the
+    /// place back in here: to start the next one there would go as deep as there are held tasks.
+    fn start_held(&self) {
+        let mut is_mine = false;
+        loop {
+            let (driver, task) = {
+                let mut state = self.state.lock();
+                if state.is_starting && !is_mine {
+                    return;
+                }
+                is_mine = true;
+                let next = state.has_room().then(|| state.held.pop_front()).flatten();
+                state.is_starting = next.is_some();
+                let Some(next) = next else {
+                    return;
+                };
+                state.limited += 1;
+                next
+            };
             driver.spawn(task);
         }
-        self.wake_waiters();
     }
 
     /// Ready when a task started now would not be held.
     pub(crate) fn poll_room(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        self.poll_until(cx, |state| {
-            state.held.is_empty() && state.limit.is_none_or(|limit| state.limited < limit.get())
-        })
+        self.poll_until(cx, |state| state.held.is_empty() && state.has_room())
     }
 
     pub(crate) fn set_limit(&self, limit: Option<NonZeroUsize>) {
-        let mut started = Vec::new();
-        {
-            let mut state = self.state.lock();
-            state.limit = limit;
-            while limit.is_none_or(|limit| state.limited < limit.get()) {
-                let Some(next) = state.held.pop_front() else {
-                    break;
-                };
-                state.limited += 1;
-                started.push(next);
-            }
-        }
-        for (driver, task) in started {
-            driver.spawn(task);
-        }
+        self.state.lock().limit = limit;
+        self.start_held();
         self.wake_waiters();
     }
 
@@ -233,15 +235,15 @@ impl Inner {
 
     fn wake_waiters(&self) {
         let waiters = std::mem::take(&mut self.state.lock().waiters);
-        for waker in waiters {
-            waker.wake();
-        }
+        unwind::wake_all(waiters);
     }
 
     /// Enters an actor that counts as running already.
     pub(crate) fn add_child(&self, child: Arc<dyn Child>) {
         let number = child.id().number();
         self.state.lock().children.insert(number, child);
+        // An end that has begun meanwhile took it for a task, and waits.
+        self.wake_waiters();
     }
 
     /// Takes an ended actor out. It is still counted as running: [`leave`](Self::leave) follows.

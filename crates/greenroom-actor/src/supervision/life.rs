@@ -25,7 +25,7 @@ use super::apart::{Apart, Dropped, catching, forget};
 use super::decide::{Action, Intensity, Restart, Strategy, decide};
 use crate::actor::{Actor, ActorContext, Timers};
 use crate::address::WeakAddress;
-use crate::mailbox::BoxedEnvelope;
+use crate::mailbox::{BoxedEnvelope, Order};
 use crate::reply::NoReply;
 use crate::scope::{Child, Scope};
 use crate::station::Station;
@@ -43,6 +43,12 @@ pub(super) struct Life<A: Actor> {
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
     pub(super) started: Option<Started>,
+    /// Whether the present incarnation has started well.
+    pub(super) has_run: bool,
+    /// Whether it takes no new messages, and is to end after those that it has.
+    pub(super) is_draining: bool,
+    /// Whether an incarnation has ended in an orderly way: no other is wanted.
+    pub(super) is_over: bool,
     /// Whether the end has been told.
     pub(super) is_told: bool,
     pub(super) driver: Arc<dyn Driver>,
@@ -88,9 +94,8 @@ impl<A: Actor> Life<A> {
             if self.station.context.err().is_some() {
                 break (reason, false);
             }
-            if let Some(started) = self.started.take() {
+            if self.started.is_some() {
                 // Never started: whoever spawned it gets the reason, and decides.
-                started(Err(reason.clone()));
                 break (reason, false);
             }
             let now = self.driver.now();
@@ -105,6 +110,11 @@ impl<A: Actor> Life<A> {
             match action {
                 Action::Leave => break (reason, false),
                 Action::GiveUp => break (reason, true),
+                // Given up if its end is what failed, or if messages are left that nobody will handle.
+                Action::Restart(_) if !self.is_wanted() => {
+                    let is_left = self.is_draining() && !self.mailbox.is_empty();
+                    break (reason, self.is_over || is_left);
+                }
                 Action::Restart(_) => {
                     restarted
                         .retain(|at| now.saturating_duration_since(*at) <= self.intensity.period);
@@ -131,16 +141,31 @@ impl<A: Actor> Life<A> {
         self.tell(reason, is_given_up);
     }
 
-    fn tell(mut self, reason: ExitReason, is_given_up: bool) {
-        if let Some(started) = self.started.take() {
-            started(Err(reason.clone()));
+    /// Returns whether another incarnation is: not of an actor that was told to stop, or has ended. One
+    /// that drains goes on with what it has, as long as it starts: each incarnation handles a message,
+    /// or is the last.
+    fn is_wanted(&self) -> bool {
+        if self.is_over || self.station.control.order() == Some(Order::Stop) {
+            return false;
         }
-        let why = if is_given_up {
+        self.has_run || !self.is_draining()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.is_draining || self.station.control.order() == Some(Order::Drain)
+    }
+
+    fn tell(mut self, reason: ExitReason, is_given_up: bool) {
+        let started = self.started.take();
+        let why = if is_given_up && !self.is_over {
             NoReply::Restarting
         } else {
             NoReply::Closed
         };
         close(&self.station);
+        if !self.mailbox.is_empty() && self.station.context.err().is_some() {
+            self.station.scope.note_cut();
+        }
         while let Ok(envelope) = self.mailbox.try_recv() {
             refuse(envelope, why.clone());
         }
@@ -150,12 +175,17 @@ impl<A: Actor> Life<A> {
         if let Err(payload) = dropped {
             forget(payload);
         }
-        tell_end(&station, reason);
+        tell_end(&station, reason.clone());
+        // Last, so that the name is free for whoever tries again.
+        if let Some(started) = started {
+            started(Err(reason));
+        }
     }
 
     /// Builds the actor and serves until it ends.
     async fn incarnate(&mut self, next_timer: &mut u64) -> End {
         let station = self.station.clone();
+        self.has_run = false;
         let built = unwind::catch(|| (self.factory)());
         let mut actor = match built {
             Ok(Ok(actor)) => Apart::new(actor),
@@ -176,6 +206,7 @@ impl<A: Actor> Life<A> {
         ));
         let end = self.serve(&mut actor, &mut cx).await;
         *next_timer = cx.timers.next_number();
+        self.is_over = matches!(end, End::Orderly(_));
         let is_whole = !matches!(end, End::Abnormal(ExitReason::Panicked(_)));
         let end = if is_whole {
             station.set_state(ActorState::Stopping);
@@ -243,10 +274,10 @@ impl<A: Actor> Drop for Life<A> {
             Some(error) => error.into(),
             None => ExitReason::Cancelled(Cause::Shutdown),
         };
+        tell_end(&self.station, reason.clone());
         if let Some(started) = self.started.take() {
-            started(Err(reason.clone()));
+            started(Err(reason));
         }
-        tell_end(&self.station, reason);
     }
 }
 

@@ -10,20 +10,40 @@ use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::ContextError;
 use greenroom_core::registry::ActorState;
 use greenroom_core::task::yield_now;
-use greenroom_core::time::sleep_on;
+use greenroom_core::time::{After, after};
 use greenroom_core::{Context, ExitReason, Result, current, unwind};
 
 use super::apart::{catching, forget};
 use super::life::{End, Life, close, refuse};
 use crate::actor::{Actor, ActorContext};
-use crate::mailbox::{BoxedEnvelope, Signal};
-use crate::reply::NoReply;
+use crate::mailbox::{BoxedEnvelope, Order};
+use crate::reply::{Begun, NoReply};
 
 /// Messages that an actor handles in one turn.
 pub(super) const BATCH: usize = 64;
 
+/// Where an actor's messages come from. They take turns, so that none starves the others.
+#[derive(Clone, Copy)]
+enum Lane {
+    Timers,
+    Streams,
+    Mailbox,
+}
+
+impl Lane {
+    /// The order in which the lanes are asked after a message of this one.
+    fn next(self) -> [Self; 3] {
+        match self {
+            Self::Timers => [Self::Streams, Self::Mailbox, Self::Timers],
+            Self::Streams => [Self::Mailbox, Self::Timers, Self::Streams],
+            Self::Mailbox => [Self::Timers, Self::Streams, Self::Mailbox],
+        }
+    }
+}
+
 enum Next<A: Actor> {
-    Signal(Signal),
+    Order(Order),
+    Timer(u64),
     Message(BoxedEnvelope<A>),
     Ended(ContextError),
     /// The last address is gone, or the mailbox was closed, and all was handled.
@@ -33,6 +53,8 @@ enum Next<A: Actor> {
 
 enum Handled {
     Done,
+    /// The message's context ended before its handler did.
+    Overdue,
     Ended(ContextError),
     Stopped,
     Panicked(Box<dyn std::any::Any + Send>),
@@ -42,23 +64,27 @@ impl<A: Actor> Life<A> {
     /// Starts the actor and serves until it ends.
     pub(super) async fn serve(&mut self, actor: &mut A, cx: &mut ActorContext<A>) -> End {
         let context = self.station.context.clone();
-        match catching(Box::pin(context.run(actor.started(cx)))).await {
+        let started = self.unless_stopped(context.run(actor.started(cx)));
+        match catching(Box::pin(started)).await {
             Err(payload) => return self.panicked(payload, "started"),
-            Ok(Err(error)) => return End::Abnormal(error.into()),
-            Ok(Ok(Err(failure))) => {
+            Ok(None) => return End::Orderly(ExitReason::Normal),
+            Ok(Some(Err(error))) => return End::Abnormal(error.into()),
+            Ok(Some(Ok(Err(failure)))) => {
                 return match context.err() {
                     Some(error) => End::Abnormal(error.into()),
                     None => End::Abnormal(ExitReason::Failed(failure)),
                 };
             }
-            Ok(Ok(Ok(()))) => {}
+            Ok(Some(Ok(Ok(())))) => {}
         }
         self.station.set_state(ActorState::Running);
+        self.has_run = true;
         if let Some(started) = self.started.take() {
             started(Ok(()));
         }
-        let mut reason = ExitReason::Normal;
         let mut handled = 0;
+        // The mailbox first, so that each incarnation gets on with it.
+        let mut last = Lane::Streams;
         loop {
             if cx.is_stopping {
                 return End::ByItself;
@@ -67,25 +93,24 @@ impl<A: Actor> Life<A> {
                 handled = 0;
                 yield_now().await;
             }
-            let envelope = match self.next(cx).await {
+            let envelope = match self.next(cx, &mut last).await {
                 Next::Message(envelope) => envelope,
                 Next::Ended(error) => return End::Abnormal(error.into()),
-                Next::Nobody => return End::Orderly(reason),
+                Next::Nobody if self.is_draining => return End::Orderly(ExitReason::Shutdown),
+                Next::Nobody => return End::Orderly(ExitReason::Normal),
                 Next::Panicked(payload) => return self.panicked(payload, "stream"),
-                Next::Signal(Signal::Stop) => return End::Orderly(ExitReason::Normal),
-                Next::Signal(Signal::Drain) => {
+                Next::Order(Order::Stop) => return End::Orderly(ExitReason::Normal),
+                Next::Order(Order::Drain) => {
                     self.station.set_state(ActorState::Stopping);
                     close(&self.station);
-                    reason = ExitReason::Shutdown;
+                    self.is_draining = true;
                     continue;
                 }
-                Next::Signal(Signal::Timer(number)) => {
-                    match unwind::catch(|| cx.timers.fired(number)) {
-                        Ok(Some(envelope)) => envelope,
-                        Ok(None) => continue,
-                        Err(payload) => return self.panicked(payload, "timer"),
-                    }
-                }
+                Next::Timer(number) => match unwind::catch(|| cx.timers.fired(number)) {
+                    Ok(Some(envelope)) => envelope,
+                    Ok(None) => continue,
+                    Err(payload) => return self.panicked(payload, "timer"),
+                },
             };
             handled += 1;
             if let Some(end) = self.handle(actor, cx, envelope).await {
@@ -94,37 +119,50 @@ impl<A: Actor> Life<A> {
         }
     }
 
-    /// Waits for what comes next: signals before messages, streams and mailbox in turn.
-    async fn next(&self, cx: &mut ActorContext<A>) -> Next<A> {
+    /// Waits for what comes next: orders before messages, those of the lanes in turn.
+    async fn next(&self, cx: &mut ActorContext<A>, last: &mut Lane) -> Next<A> {
         let station = &self.station;
         let mut message = pin!(self.mailbox.recv());
-        let mailbox_first = cx.sources.give_way();
         std::future::poll_fn(|task| {
             // The whole life watches this context, see `live`.
             if let Some(error) = station.context.err() {
                 return Poll::Ready(Next::Ended(error));
             }
-            if let Poll::Ready(signal) = station.control.poll(task) {
-                return Poll::Ready(Next::Signal(signal));
+            if let Poll::Ready(order) = station.control.poll_order(task) {
+                return Poll::Ready(Next::Order(order));
             }
-            if mailbox_first && let Poll::Ready(received) = message.as_mut().poll(task) {
-                return Poll::Ready(self.received(received));
-            }
-            match unwind::catch(|| cx.sources.poll(task)) {
-                Ok(Poll::Ready(envelope)) => {
-                    let id = || Some(station.info.id.clone());
-                    driver::report(EventKind::Message, id, envelope.message_type());
-                    return Poll::Ready(Next::Message(envelope));
+            for lane in last.next() {
+                let next = match lane {
+                    Lane::Timers => station.control.poll_timer(task).map(Next::Timer),
+                    Lane::Streams => self.poll_streams(cx, task),
+                    Lane::Mailbox => message.as_mut().poll(task).map(|got| self.received(got)),
+                };
+                if next.is_ready() {
+                    *last = lane;
+                    return next;
                 }
-                Ok(Poll::Pending) => {}
-                Err(payload) => return Poll::Ready(Next::Panicked(payload)),
             }
-            message
-                .as_mut()
-                .poll(task)
-                .map(|received| self.received(received))
+            // All have had their turn. A stream that waits may be handed an item, and holds it: it must
+            // not find that a drained mailbox comes first.
+            *last = Lane::Mailbox;
+            Poll::Pending
         })
         .await
+    }
+
+    fn poll_streams(
+        &self,
+        cx: &mut ActorContext<A>,
+        task: &mut std::task::Context<'_>,
+    ) -> Poll<Next<A>> {
+        match unwind::catch(|| cx.sources.poll(task)) {
+            Ok(polled) => polled.map(|envelope| {
+                let id = || Some(self.station.info.id.clone());
+                driver::report(EventKind::Message, id, envelope.message_type());
+                Next::Message(envelope)
+            }),
+            Err(payload) => Poll::Ready(Next::Panicked(payload)),
+        }
     }
 
     fn received(&self, received: Result<BoxedEnvelope<A>, RecvError>) -> Next<A> {
@@ -159,10 +197,7 @@ impl<A: Actor> Life<A> {
             return None;
         }
         let message_type = envelope.message_type();
-        let unanswered = envelope.unanswered();
-        if let Some(unanswered) = &unanswered {
-            unanswered.begin();
-        }
+        let begun = Begun::new(envelope.unanswered());
         cx.message = Some(context.clone());
         let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
             Ok(handler) => self.run_handler(handler, &context).await,
@@ -171,16 +206,23 @@ impl<A: Actor> Life<A> {
         cx.message = None;
         let end = match outcome {
             Handled::Done => None,
-            Handled::Ended(error) => Some(End::Abnormal(error.into())),
+            Handled::Overdue => {
+                if self.station.context.err().is_some() {
+                    self.station.scope.note_cut();
+                }
+                None
+            }
+            Handled::Ended(error) => {
+                self.station.scope.note_cut();
+                Some(End::Abnormal(error.into()))
+            }
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
             Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
         };
-        if let Some(unanswered) = unanswered {
-            unanswered.end(match &end {
-                Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
-                _ => None,
-            });
-        }
+        begun.end(match &end {
+            Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
+            _ => None,
+        });
         end
     }
 
@@ -211,6 +253,9 @@ impl<A: Actor> Life<A> {
             };
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
+                Ok(Poll::Ready(())) if message_end.is_some() => {
+                    return Poll::Ready(Handled::Overdue);
+                }
                 Ok(Poll::Ready(())) => return Poll::Ready(Handled::Done),
                 Ok(Poll::Pending) => {}
             }
@@ -226,17 +271,10 @@ impl<A: Actor> Life<A> {
                 return Poll::Ready(Handled::Ended(error));
             }
             if message_end.is_some() && !is_shielded {
-                return Poll::Ready(Handled::Done);
+                return Poll::Ready(Handled::Overdue);
             }
-            if patience.is_none() && station.control.poll_stop(cx).is_ready() {
-                let detached = station.context.without_cancel();
-                let shutdown = station.shutdown;
-                patience = Some(Box::pin(async move { sleep_on(&detached, shutdown).await }));
-            }
-            match &mut patience {
-                Some(patience) => patience.as_mut().poll(cx).map(|_slept| Handled::Stopped),
-                None => Poll::Pending,
-            }
+            self.poll_patience(&mut patience, cx)
+                .map(|()| Handled::Stopped)
         })
         .await;
         match (outcome, unwind::drop_caught(handler.take())) {
@@ -246,6 +284,34 @@ impl<A: Actor> Life<A> {
             }
             (_, Err(payload)) => Handled::Panicked(payload),
             (outcome, Ok(())) => outcome,
+        }
+    }
+
+    /// Runs a future to its end; `None` when a stop has come and the time to shut down has passed.
+    async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        let mut patience = None;
+        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.poll_patience(&mut patience, cx).map(|()| None),
+        })
+        .await
+    }
+
+    /// Ready when the time to shut down has passed since a stop was seen, which is left there.
+    ///
+    /// A plain timer: a sleep in a context without cancel would shield what is to be dropped.
+    fn poll_patience(
+        &self,
+        patience: &mut Option<After>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<()> {
+        if patience.is_none() && self.station.control.poll_stop(cx).is_ready() {
+            *patience = Some(after(self.station.shutdown));
+        }
+        match patience {
+            Some(patience) => Pin::new(patience).poll(cx).map(|_at| ()),
+            None => Poll::Pending,
         }
     }
 

@@ -270,7 +270,8 @@ impl<A: Actor> ActorBuilder<A> {
         self
     }
 
-    /// Sets how long a running handler, and then the `stopping` hook, may take after a stop.
+    /// Sets how long a running handler or `started` hook, and then the `stopping` hook, may take after a
+    /// stop.
     pub fn shutdown(mut self, patience: Duration) -> Self {
         self.shutdown = patience;
         self
@@ -345,6 +346,9 @@ impl<A: Actor> ActorBuilder<A> {
                     cell.answer(asker, "started", Ok(result));
                 }
             })),
+            has_run: false,
+            is_draining: false,
+            is_over: false,
             is_told: false,
             driver: driver.clone(),
             spawned_at: self.spawned_at,

@@ -1,7 +1,9 @@
 //! Actors, addresses, restarts, by the public API.
 
+mod endings;
 mod life;
 mod messages;
+mod replies;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
