@@ -1,7 +1,54 @@
 //! Go's concurrency patterns as supervised Rust actors that communicate only by messages.
 //!
-//! This crate re-exports the parts: the kernel ([`context`], [`channel`], [`registry`]), scopes, actors
-//! and the [`Runtime`], and the [`patterns`].
+//! # Getting started
+//! ```
+//! use greenroom::prelude::*;
+//!
+//! struct Greeter;
+//! struct Greet(&'static str);
+//! impl Actor for Greeter {}
+//! impl Handler<Greet> for Greeter {
+//!     type Reply = String;
+//!     async fn handle(&mut self, Greet(name): Greet, _cx: &mut ActorContext<Self>) -> String {
+//!         format!("hello, {name}")
+//!     }
+//! }
+//!
+//! fn main() -> greenroom::Result<()> {
+//!     Runtime::new()?.block_on(|scope| async move {
+//!         // An actor, supervised: after a panic it is built anew.
+//!         let greeter = scope.spawn(|| Greeter).await?;
+//!         // A task: Go's `go`. It cannot outlive the scope, and its error ends the scope.
+//!         let (tx, rx) = channel::rendezvous();
+//!         scope.go(async move { Ok(tx.send(greeter.ask(Greet("gopher")).await?).await?) });
+//!         // Whatever is ready first, or the time-out.
+//!         select! {
+//!             greeting = rx.recv() => assert_eq!(greeting?, "hello, gopher"),
+//!             after(5.secs()) => return Err(Failure::message("nobody greets")),
+//!         }
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! # The map
+//! | To | Look at |
+//! | --- | --- |
+//! | start a runtime, in a sync `main` or inside another executor | [`Runtime`], [`SingleThread`] for tests |
+//! | start tasks and actors, and end them together | [`Scope`] |
+//! | write an actor | [`Actor`], [`Handler`], [`ActorContext`] |
+//! | reach one | [`Address`], [`Recipient`] |
+//! | send values | [`channel`], [`select!`], [`watch`] |
+//! | cancel, set a deadline, carry a value | [`Context`], [`WithSignals`] for Ctrl-C |
+//! | wait for time | [`time`] |
+//! | use Go's patterns | [`patterns`] |
+//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`] |
+//! | decide what becomes of a failure | [`Restart`], [`supervision`] |
+//! | meet actix, tower and futures | [`interop`] |
+//! | own the schedule and the clock | [`Driver`] |
+//!
+//! The crates behind it: `greenroom-core` (the kernel; knows no actor and no executor),
+//! `greenroom-actor` (actors, scopes and the runtime, on actix), `greenroom-patterns`.
 
 pub use greenroom_actor::*;
 pub use greenroom_core::{
