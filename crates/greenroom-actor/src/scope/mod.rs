@@ -186,6 +186,10 @@ impl Scope {
 
     /// Runs a body in a scope inside this one, and waits until everything in it has ended.
     ///
+    /// Its context is derived from the caller's, which inside this scope is this scope's or one below
+    /// it. Called in a task of another scope, or without cancel, a cancel of this scope does not reach
+    /// it; this scope waits for it all the same.
+    ///
     /// # Errors
     /// The error of the body, or the first of its children.
     ///

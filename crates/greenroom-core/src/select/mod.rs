@@ -80,6 +80,10 @@ pub(crate) use signal::{Signal, Watcher};
 /// a cancel that it waits for, a send finds no receiver here. A timer is ready from when it has fired,
 /// or a try has seen that its time has come.
 ///
+/// One narrow case is weaker, between two channels only: while a select enters their queues, a peer may
+/// make the first ready and then win it through the second. The second fires, though the first was ready
+/// before, also after `biased;`. No value is lost, and the next select takes the first.
+///
 /// Any other future may stand in a case: it is polled, without that guarantee. A reference to a
 /// channel's future (`&mut receive`) is such a future too; one to a timer (`&mut timer`) or to the end of
 /// a context is as good as the thing itself.
