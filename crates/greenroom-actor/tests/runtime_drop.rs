@@ -1,54 +1,18 @@
 //! A runtime may be dropped anywhere: it never panics and never hangs.
 
+mod common;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::task::{Context as TaskContext, Waker};
 use std::thread;
-use std::time::Duration;
 
-use greenroom_actor::{Actor, ActorContext, AskError, Handler, Runtime, SingleThread};
+use common::{single, threads, tokio_block_on, within_time};
+use greenroom_actor::{Actor, ActorContext, AskError, Handler, Runtime};
 use greenroom_core::error::Cause;
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, Failure, Id};
-
-fn threads() -> Runtime {
-    Runtime::builder()
-        .arbiters(2)
-        .build()
-        .expect("the threads start")
-}
-
-fn single() -> SingleThread {
-    Runtime::builder()
-        .single_thread()
-        .build()
-        .expect("a single-threaded runtime starts")
-}
-
-/// Runs something on a thread of its own, and fails if it has not returned after a while.
-fn within_time<T: Send + 'static>(what: &str, f: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, is_done) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        let result = f();
-        let _unheard = done.send(());
-        result
-    });
-    match is_done.recv_timeout(Duration::from_secs(10)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => unreachable!("{what} hangs"),
-        _ => thread
-            .join()
-            .unwrap_or_else(|_| unreachable!("{what} panicked")),
-    }
-}
-
-fn tokio_block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("tokio starts")
-        .block_on(future)
-}
 
 struct Echo;
 struct Wait;
