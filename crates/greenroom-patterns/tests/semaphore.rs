@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{Ledger, arbiters, check, check_err, idle, paused, polls, quiet};
 use greenroom_actor::{JoinError, Placement, Scope};
-use greenroom_core::time::{Durations, sleep};
 use greenroom_core::Result;
+use greenroom_core::time::{Durations, sleep};
 use greenroom_patterns::semaphore::{
     AcquireError, CountError, ResizeError, Semaphore, SplitError, TryAcquireError,
 };
@@ -83,7 +83,10 @@ fn a_permit_of_a_task_that_panics_or_is_cancelled_comes_back() {
     quiet();
     let look = |failure: greenroom_core::Failure| {
         let text = failure.to_string();
-        assert!(text.starts_with("1 of") && text.contains("planned"), "{text}");
+        assert!(
+            text.starts_with("1 of") && text.contains("planned"),
+            "{text}"
+        );
     };
     check_err::<(), _, _>(
         |scope| async move {

@@ -11,6 +11,7 @@ mod mutex;
 mod pipeline;
 mod rwmutex;
 mod select;
+mod semaphore;
 mod state;
 mod supervision;
 mod time_out;
@@ -176,6 +177,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         "workerPool(jobs, results, workers)",
         "WorkerPool::spawn(&scope, pool(\"square\").workers(3), f), pool.results(jobs)",
         "A panic costs its own job. The results close once, after the last of them."
+    ),
+    section!(
+        "semaphore",
+        semaphore,
+        "sem <- struct{}{}; go func() { defer func() { <-sem }(); process(item) }()",
+        "let permit = semaphore.acquire().await?; scope.go(..)",
+        "A permit is a guard that moves into the task. A large request is not overtaken."
     ),
     section!(
         "leak",
