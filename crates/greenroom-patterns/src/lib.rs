@@ -7,6 +7,7 @@ pub mod fan;
 mod flow;
 pub mod generate;
 pub mod pipeline;
+pub mod rate_limiter;
 pub mod semaphore;
 pub mod state;
 pub mod wait_group;
@@ -17,6 +18,7 @@ pub mod prelude {
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::rate_limiter::{Limit, RateLimiter};
     pub use crate::semaphore::{Permit, Semaphore};
     pub use crate::state::State;
     pub use crate::wait_group::WaitGroup;
