@@ -8,6 +8,7 @@ mod flow;
 pub mod generate;
 pub mod pipeline;
 pub mod rate_limiter;
+pub mod retry;
 pub mod semaphore;
 pub mod state;
 pub mod wait_group;
@@ -19,6 +20,7 @@ pub mod prelude {
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
     pub use crate::rate_limiter::{Limit, RateLimiter};
+    pub use crate::retry::{Backoff, RetryPolicy, retry};
     pub use crate::semaphore::{Permit, Semaphore};
     pub use crate::state::State;
     pub use crate::wait_group::WaitGroup;
