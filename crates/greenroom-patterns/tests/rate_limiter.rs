@@ -324,6 +324,31 @@ fn it_keeps_its_rate_on_a_real_clock_and_several_arbiters() {
 }
 
 #[test]
+fn a_wait_outside_our_tasks_has_the_clock_of_the_limiter() {
+    let runtime = arbiters(1);
+    let passed = runtime
+        .block_on(|scope| async move {
+            let limiter = RateLimiter::spawn(&scope, Limit::every(2.millis()), 1).await?;
+            let start = scope.context().now();
+            let (done, waited) = greenroom_core::channel::bounded(1);
+            let foreign = std::thread::spawn(move || {
+                let waits = async {
+                    limiter.wait().await?;
+                    limiter.wait().await?;
+                    limiter.wait().await
+                };
+                let result = greenroom_core::blocking::wait(waits);
+                done.try_send(result).expect("there is room");
+            });
+            waited.recv().await???;
+            foreign.join().expect("no panic");
+            Ok(scope.context().now() - start)
+        })
+        .expect("no failure");
+    assert!(passed >= 4.millis(), "{passed:?}");
+}
+
+#[test]
 fn futures_and_reservations_may_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn is_static<T: Send + Sync + 'static>() {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
-use greenroom_core::time::{SleepError, sleep, sleep_on};
+use greenroom_core::time::{sleep, sleep_on};
 use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Result, current};
 
@@ -115,17 +115,11 @@ impl RateLimiter {
         };
         let booking = self.ask(tokens, until).await?;
         let delay = booking.delay();
-        let slept = match context {
+        match context {
             Some(_) => sleep(delay).await,
             // Outside our tasks there is no clock but the limiter's.
             None => sleep_on(&self.0.detached, delay).await,
-        };
-        match slept {
-            Ok(()) => {}
-            // The deadline is the very time that was promised.
-            Err(SleepError::Deadline) if !delay.is_zero() && booking.delay().is_zero() => {}
-            Err(ended) => return Err(ended.into()),
-        }
+        }?;
         booking.keep();
         Ok(())
     }
