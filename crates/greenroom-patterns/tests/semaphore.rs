@@ -406,6 +406,64 @@ fn thousands_that_give_up_cost_little_and_leave_nothing() {
 }
 
 #[test]
+fn grants_that_meet_deadlines_on_several_arbiters_lose_no_permit() {
+    let ledger = Ledger::default();
+    let counted = ledger.clone();
+    let left = arbiters(2)
+        .block_on(move |scope| async move {
+            let semaphore = Semaphore::spawn(&scope, 3).await?;
+            let spread = scope.on(Placement::Spread);
+            for number in 0..600_u64 {
+                let (semaphore, ledger) = (semaphore.clone(), counted.clone());
+                let context = scope.context().with_timeout((number % 7 * 300).micros());
+                spread
+                    .go(async move {
+                        let weight = number as usize % 3 + 1;
+                        if let Ok(Ok(permit)) = context.run(semaphore.acquire_many(weight)).await {
+                            let _tokens: Vec<_> = (0..permit.permits())
+                                .map(|number| ledger.token(number))
+                                .collect();
+                            greenroom_core::task::yield_now().await;
+                        }
+                        Ok(())
+                    })
+                    .detach();
+            }
+            scope.join().await?;
+            drop(semaphore.acquire_many(3).await?);
+            Ok((semaphore.available().await?, semaphore.waiting().await?))
+        })
+        .expect("no failure");
+    assert_eq!(left, (3, 0));
+    assert!(ledger.peak() <= 3, "{}", ledger.peak());
+}
+
+#[test]
+fn an_acquire_outside_our_tasks_waits_too() {
+    arbiters(1)
+        .block_on(|scope| async move {
+            let semaphore = Semaphore::spawn(&scope, 1).await?;
+            let held = semaphore.acquire().await?;
+            let (waiting, acquires) = (semaphore.clone(), semaphore.clone());
+            let (done, answer) = greenroom_core::channel::bounded(1);
+            let foreign = std::thread::spawn(move || {
+                let got = greenroom_core::blocking::wait(acquires.acquire());
+                done.try_send(got.map(|got| got.map(drop)))
+                    .expect("there is room");
+            });
+            while waiting.waiting().await? == 0 {
+                greenroom_core::task::yield_now().await;
+            }
+            drop(held);
+            answer.recv().await???;
+            foreign.join().expect("no panic");
+            assert_eq!(semaphore.available().await?, 1);
+            Ok(())
+        })
+        .expect("no failure");
+}
+
+#[test]
 fn futures_and_guards_may_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn is_static<T: Send + Sync + 'static>() {}
