@@ -85,7 +85,8 @@ pub use sink::SenderSink;
 pub use stream::ReceiverStream;
 
 use chan::Chan;
-pub(crate) use party::Claim;
+pub(crate) use line::Line;
+pub(crate) use party::{Claim, Party, Taken};
 
 /// Makes a channel without room: a send completes when a receiver takes its value.
 ///

@@ -62,9 +62,11 @@ pub trait Kernel {
 pub enum Kind {
     /// Any future.
     Future,
-    /// The end of a context, or a timer.
+    /// The end of a context, or a timer of its own.
     Signal,
-    /// An operation of a channel.
+    /// A tick of a timer that tasks share: one of them gets it. It does not end with the context.
+    Tick,
+    /// An operation of a channel, which fails when the context ends.
     Channel,
 }
 

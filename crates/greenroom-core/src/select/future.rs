@@ -117,8 +117,8 @@ impl<C: Cases> Select<C> {
 
     /// Enters the queues, and looks once more from inside.
     fn park(&mut self, cx: &mut task::Context<'_>) -> Look<C::Output> {
-        let channels = self.cases.enabled(Kind::Channel);
-        let signals = self.cases.enabled(Kind::Signal) & !channels;
+        let queues = self.cases.enabled(Kind::Tick);
+        let signals = self.cases.enabled(Kind::Signal) & !queues;
         let claim = match &self.claim {
             Some(claim) => {
                 claim.set_waker(cx.waker());
@@ -137,7 +137,7 @@ impl<C: Cases> Select<C> {
         // Invariant 5.
         let mut order = [0; MOST];
         let mut len = 0;
-        for index in bits(channels) {
+        for index in bits(queues) {
             order[len] = index;
             len += 1;
         }
@@ -154,9 +154,7 @@ impl<C: Cases> Select<C> {
     /// that came first is found again, in the order of the cases.
     fn turn_back(&mut self, claim: &Claim) -> Look<C::Output> {
         match claim.hold() {
-            Err(index) if self.cases.enabled(Kind::Channel) & (1 << index) != 0 => {
-                self.claimed(index)
-            }
+            Err(index) if self.cases.enabled(Kind::Tick) & (1 << index) != 0 => self.claimed(index),
             _ => self.start_over(),
         }
     }
@@ -191,7 +189,7 @@ impl<C: Cases> Select<C> {
         if let Err(index) = claim.reopen() {
             return self.claimed(index);
         }
-        for index in bits(self.cases.enabled(Kind::Channel)) {
+        for index in bits(self.cases.enabled(Kind::Tick)) {
             if self.cases.is_ready(index, &claim) {
                 return self.retract(&claim);
             }
