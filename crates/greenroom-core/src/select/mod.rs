@@ -48,6 +48,7 @@
 mod case;
 mod cases;
 mod future;
+mod set;
 mod signal;
 
 #[doc(hidden)]
@@ -55,8 +56,11 @@ pub use case::{Attempt, Kernel, Kind};
 #[doc(hidden)]
 pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned};
 #[doc(hidden)]
-pub use cases::{Cases, Cons, Fired, Never, Nil};
-pub use future::{Select, SelectOrDefault};
+pub use cases::{Cases, Cons, Fired, List, Never, Nil};
+#[doc(hidden)]
+pub use future::{Selecting, SelectingOrDefault};
+#[doc(hidden)]
+pub use set::Set;
 pub(crate) use signal::{Signal, Watcher};
 
 /// Waits until one of several cases can fire, fires exactly that one, and runs its body.
@@ -209,7 +213,7 @@ macro_rules! select {
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
             use $crate::select::{ByFuture as _, ByKernel as _};
-            let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*)).await;
+            let fired = $crate::select::Selecting::$how($crate::select!(@list $($cases)*)).await;
             fired
         };
         $crate::select!(@match fired $($cases)*)
@@ -218,7 +222,7 @@ macro_rules! select {
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
             use $crate::select::{ByFuture as _, ByKernel as _};
-            let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*))
+            let fired = $crate::select::Selecting::$how($crate::select!(@list $($cases)*))
                 .or_default()
                 .await;
             fired

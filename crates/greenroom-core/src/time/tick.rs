@@ -42,8 +42,7 @@ impl From<ContextError> for TickError {
 /// By itself it ends with the current context. As a case of [`select!`](crate::select!) it never fails:
 /// there the other cases watch the context.
 ///
-/// # Panics
-/// If it is polled after completion.
+/// Polled again after completion, it waits for the tick after that.
 ///
 /// # Cancel safety
 /// Cancel safe: a tick that was handed to it goes to the next who waits, or back.
@@ -52,7 +51,6 @@ pub struct Tick {
     bell: Arc<Bell>,
     entry: Option<usize>,
     wait: Wait,
-    done: bool,
 }
 
 impl Tick {
@@ -61,18 +59,7 @@ impl Tick {
             bell: bell.clone(),
             entry: None,
             wait: Wait::new(WaitKind::Sleep),
-            done: false,
         }
-    }
-
-    /// Waits for another one.
-    pub(crate) fn renew(&mut self) {
-        self.done = false;
-    }
-
-    fn complete(&mut self, at: Instant) -> Result<Instant, TickError> {
-        self.done = true;
-        Ok(at)
     }
 
     fn poll_tick(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Instant, TickError>> {
@@ -100,13 +87,8 @@ impl Future for Tick {
     type Output = Result<Instant, TickError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        assert!(
-            !self.done,
-            "greenroom: the wait for a tick was polled after completion"
-        );
         let poll = self.poll_tick(cx);
         if poll.is_ready() {
-            self.done = true;
             self.wait.end();
         }
         poll
@@ -121,18 +103,12 @@ impl Kernel for Tick {
     }
 
     fn begin(&mut self) -> Option<Self::Output> {
-        assert!(
-            !self.done,
-            "greenroom: the wait for a tick was selected after completion"
-        );
         self.wait.end();
-        let at = self.bell.leave(&mut self.entry)?;
-        Some(self.complete(at))
+        self.bell.leave(&mut self.entry).map(Ok)
     }
 
     fn attempt(&mut self, unchanged: &dyn Fn() -> bool) -> Attempt<Self::Output> {
-        let attempt = self.bell.attempt(unchanged);
-        attempt.map(|at| self.complete(at))
+        self.bell.attempt(unchanged).map(Ok)
     }
 
     fn register(&mut self, claim: &Arc<Claim>, case: usize) -> bool {
@@ -149,7 +125,7 @@ impl Kernel for Tick {
 
     fn complete(&mut self) -> Self::Output {
         match self.bell.leave(&mut self.entry) {
-            Some(at) => Tick::complete(self, at),
+            Some(at) => Ok(at),
             None => unreachable!("who claims for a tick hands it over"),
         }
     }

@@ -162,11 +162,7 @@ impl Stream for TickerStream {
     type Item = Instant;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Instant>> {
-        let poll = Pin::new(&mut self.0).poll(cx);
-        if poll.is_ready() {
-            self.0.renew();
-        }
-        match poll {
+        match Pin::new(&mut self.0).poll(cx) {
             Poll::Ready(Ok(at)) => Poll::Ready(Some(at)),
             // The end of the context must not look like the end of the ticks.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
