@@ -59,6 +59,7 @@
 //! let both: Sender<u8> = rx;
 //! ```
 
+mod again;
 mod chan;
 mod closed;
 mod error;
@@ -84,6 +85,7 @@ pub use sender::{Sender, WeakSender};
 pub use sink::SenderSink;
 pub use stream::ReceiverStream;
 
+pub(crate) use again::{ReceiveAgain, SendAgain};
 use chan::Chan;
 pub(crate) use line::Line;
 pub(crate) use party::{Claim, Party, Taken};

@@ -6,6 +6,8 @@ mod common;
 
 mod choice;
 mod defaults;
+mod dynamic;
+
 mod ends;
 mod observed;
 mod signals;
