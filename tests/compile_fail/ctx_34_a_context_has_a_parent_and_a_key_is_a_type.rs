@@ -2,10 +2,16 @@
 
 use greenroom::prelude::*;
 
-fn three(context: Context) {
+fn no_parent() {
     let nobody: Option<Context> = None;
     let _child = nobody.with_cancel();
+}
+
+fn no_key(context: Context) {
     let _nothing = context.value();
+}
+
+fn no_comparison(context: Context) {
     let _unknown = context.value::<dyn Send + Sync>();
 }
 
