@@ -506,8 +506,8 @@ fn check(steps: &[Step]) {
             assert_eq!((tx.len(), tx.is_closed()), (want, chan.closed), "{at}");
         }
     }
-    for party in 0..SELECTS {
-        reals[party] = Real::Moving;
+    for (party, real) in reals.into_iter().enumerate() {
+        drop(real);
         model.drop_wait(party);
     }
     for (n, (_, rx)) in ends.iter().enumerate() {

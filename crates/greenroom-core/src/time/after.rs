@@ -19,7 +19,7 @@ use crate::select::{Signal, Watcher};
 /// Completes once, after a duration of the runtime's time, with the instant at which it did.
 ///
 /// Made for a case of [`select!`](crate::select!), where the other cases watch the context; by itself
-/// it does not end with the context, use [`sleep`] for that. The duration counts from the call.
+/// it does not end with the context, use [`sleep`](super::sleep()) for that. The duration counts from the call.
 /// Go counterpart: `time.After`, but an `after` that is not waited for leaves nothing behind.
 ///
 /// # Panics

@@ -120,7 +120,10 @@ impl<T: Future, F> Case for Other<T, F> {
         _unchanged: &dyn Fn() -> bool,
     ) -> Attempt<()> {
         match self.future.as_mut().poll(cx) {
-            Poll::Ready(output) => Attempt::Ready(self.output = Some(output)),
+            Poll::Ready(output) => {
+                self.output = Some(output);
+                Attempt::Ready(())
+            }
             Poll::Pending => Attempt::NotReady(0),
         }
     }
