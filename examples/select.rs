@@ -88,7 +88,10 @@ fn main() -> greenroom::Result<()> {
         several_channels().await?;
 
         let (_never, results) = channel::rendezvous();
-        println!("{}", time_out(&results).await.unwrap_err());
+        match time_out(&results).await {
+            Ok(result) => println!("result: {result}"),
+            Err(failure) => println!("{failure}"),
+        }
 
         let (tx, jobs) = channel::rendezvous();
         let (stop, cancel) = scope.context().with_cancel();

@@ -450,6 +450,75 @@ fn many_of_them_on_the_same_channels_lose_and_double_nothing() {
 }
 
 #[test]
+fn waits_that_give_up_at_random_on_many_threads_lose_nothing() {
+    const ROUNDS: usize = 5_000;
+    let ends: Vec<_> = [0, 2, 0]
+        .map(channel::bounded::<usize>)
+        .into_iter()
+        .collect();
+    let threads: Vec<_> = (0..6_u64)
+        .map(|n| {
+            let ends = ends.clone();
+            thread::spawn(move || {
+                let mut random = fastrand::Rng::with_seed(n);
+                let (mut accepted, mut got) = (0, 0);
+                let mut receiver = Select::new();
+                for (_, rx) in &ends {
+                    receiver.recv(rx, |got| got.unwrap());
+                }
+                for _ in 0..ROUNDS {
+                    let polls = random.usize(1..5);
+                    let mut give_up = |waits: &mut dyn FnMut() -> bool| {
+                        for _ in 0..polls {
+                            if waits() {
+                                return true;
+                            }
+                            thread::yield_now();
+                        }
+                        false
+                    };
+                    if n % 2 == 0 {
+                        let mut slots = [Some(1); 3];
+                        let mut sender = Select::new();
+                        for ((tx, _), slot) in ends.iter().zip(&mut slots) {
+                            sender.send_from(tx, slot, |sent| sent.unwrap());
+                        }
+                        let mut waits = task(sender.wait());
+                        let fired = give_up(&mut || poll(&mut waits).is_ready());
+                        drop(waits);
+                        drop(sender);
+                        let gone = slots.iter().filter(|slot| slot.is_none()).count();
+                        assert!(gone <= 1 && (gone == 1 || !fired));
+                        accepted += gone;
+                    } else {
+                        let mut waits = task(receiver.wait());
+                        give_up(&mut || match poll(&mut waits) {
+                            Poll::Ready(received) => {
+                                got += received.unwrap().1;
+                                true
+                            }
+                            Poll::Pending => false,
+                        });
+                    }
+                }
+                (accepted, got)
+            })
+        })
+        .collect();
+    let (mut accepted, mut got) = (0, 0);
+    for thread in threads {
+        let (a, g) = thread.join().unwrap();
+        accepted += a;
+        got += g;
+    }
+    let stored = ends
+        .iter()
+        .map(|(_, rx)| std::iter::from_fn(|| rx.try_recv().ok()).count());
+    assert_eq!(accepted, got + stored.sum::<usize>());
+    assert!(got > 0);
+}
+
+#[test]
 fn it_and_its_wait_are_send() {
     fn is_send<T: Send>(_: &T) {}
     let (_tx, rx) = channel::rendezvous::<u8>();
