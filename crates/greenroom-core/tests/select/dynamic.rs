@@ -292,6 +292,25 @@ fn a_cancel_wins_before_a_later_send_and_no_pass_goes_past_what_came_first() {
 }
 
 #[test]
+fn nothing_is_given_only_if_at_one_instant_nothing_was_ready() {
+    let (t1, c1) = channel::bounded(1);
+    let (t2, c2) = channel::bounded(1);
+    assert_eq!(t1.try_send(1), Ok(()));
+    // At each instant one of the two holds a value.
+    let (a, b) = (c1.clone(), t2.clone());
+    let moves = std::future::poll_fn(move |_| {
+        let _ = b.try_send(2);
+        let _ = a.try_recv();
+        Poll::<()>::Pending
+    });
+    let mut select = Select::biased();
+    select.recv(&c2, |got| got.ok());
+    select.future(moves, |()| None);
+    select.recv(&c1, |got| got.ok());
+    assert_eq!(select.try_wait().map(|(_, got)| got), Some(Some(2)));
+}
+
+#[test]
 fn the_end_of_the_current_context_is_an_error_of_the_wait_and_takes_nothing() {
     let (tx, rx) = channel::bounded(1);
     let (context, cancel) = root().with_cancel();
