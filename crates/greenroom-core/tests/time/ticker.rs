@@ -1,11 +1,14 @@
 //! Tickers by themselves.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use greenroom_core::Driver;
 use greenroom_core::current;
+use greenroom_core::doc_support::Manual;
+use greenroom_core::driver::{Alarm, Event, TimerKey};
+use greenroom_core::task::Task;
 use greenroom_core::time::{Durations, TickError, TickerError, tick};
 
 use crate::Clock;
@@ -106,35 +109,56 @@ fn a_tick_goes_to_the_one_who_began_to_wait_first() {
     assert_eq!(clock.poll(&mut third), None);
 }
 
+/// A driver whose alarms come late, and which does something once while it sets one.
+struct Slow {
+    manual: Arc<Manual>,
+    late: Duration,
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Slow {
+    fn by(manual: &Arc<Manual>, late: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            manual: manual.clone(),
+            late,
+            meanwhile: Mutex::default(),
+        })
+    }
+}
+
+impl Driver for Slow {
+    fn spawn(&self, _: Task) {}
+
+    fn deliver(&self, event: Event) {
+        event.take_effect();
+    }
+
+    fn now(&self) -> Instant {
+        self.manual.now() + self.late
+    }
+
+    fn sleep(&self, until: Instant, alarm: Arc<dyn Alarm>) -> TimerKey {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        self.manual.sleep(until + self.late, alarm)
+    }
+
+    fn forget(&self, timer: TimerKey) {
+        self.manual.forget(timer);
+    }
+
+    fn choose(&self, _: usize) -> usize {
+        0
+    }
+}
+
 #[test]
 fn nobody_is_overtaken_when_the_alarm_is_late() {
-    // The driver holds the alarm back, while the clock says that the time has come.
-    struct Held(Arc<greenroom_core::doc_support::Manual>, Duration);
-    impl Driver for Held {
-        fn spawn(&self, _: greenroom_core::task::Task) {}
-        fn deliver(&self, event: greenroom_core::driver::Event) {
-            event.take_effect();
-        }
-        fn now(&self) -> std::time::Instant {
-            self.0.now() + self.1
-        }
-        fn sleep(
-            &self,
-            until: std::time::Instant,
-            alarm: Arc<dyn greenroom_core::driver::Alarm>,
-        ) -> greenroom_core::driver::TimerKey {
-            self.0.sleep(until + self.1, alarm)
-        }
-        fn forget(&self, timer: greenroom_core::driver::TimerKey) {
-            self.0.forget(timer);
-        }
-        fn choose(&self, _: usize) -> usize {
-            0
-        }
-    }
-    let manual = greenroom_core::doc_support::Manual::new();
-    let held = Arc::new(Held(manual.clone(), 2.millis()));
-    let _entered = current::enter_driver(current::Handle::new(held, false));
+    let manual = Manual::new();
+    let slow = Slow::by(&manual, 2.millis());
+    let _entered = current::enter_driver(current::Handle::new(slow, false));
     let ticker = tick(5.millis()).unwrap();
     let counter = Counter::new();
     let (mut first, mut second) = (ticker.tick(), ticker.tick());
@@ -144,6 +168,22 @@ fn nobody_is_overtaken_when_the_alarm_is_late() {
     assert!(poll(&mut second).is_pending());
     assert_eq!(counter.count(), 1);
     assert!(poll(&mut first).is_ready());
+}
+
+#[test]
+fn a_stop_while_the_alarm_is_being_set_leaves_none() {
+    let manual = Manual::new();
+    let slow = Slow::by(&manual, Duration::ZERO);
+    let _entered = current::enter_driver(current::Handle::new(slow.clone(), false));
+    let ticker = tick(5.millis()).unwrap();
+    let other = ticker.clone();
+    *slow.meanwhile.lock().unwrap() = Some(Box::new(move || other.stop()));
+    ticker.reset(7.millis()).unwrap();
+    let mut wait = ticker.tick();
+    assert!(poll(&mut wait).is_pending());
+    assert_eq!(manual.timers(), 0);
+    manual.advance(7.millis());
+    assert!(poll(&mut wait).is_pending());
 }
 
 #[test]
