@@ -7,6 +7,7 @@ mod common;
 mod choice;
 mod defaults;
 mod dynamic;
+mod dynamic_threads;
 
 mod ends;
 mod observed;
