@@ -83,7 +83,8 @@ pub enum EventKind {
     Message,
     /// A reply reaches its asker.
     Reply,
-    /// A kernel object is used: a channel, a select, a watch, a context's state.
+    /// A kernel object is used: a channel, a select, a watch, a context's state, a timer that tasks
+    /// share.
     Operation(Operation),
     /// A timer fires.
     Timer,
@@ -101,7 +102,7 @@ pub enum EventKind {
 pub enum Operation {
     /// A value was accepted by a channel.
     Send,
-    /// A value was taken from a channel.
+    /// A value was taken from a channel, or a tick from a timer.
     Receive,
     /// A channel was closed.
     Close,
@@ -113,6 +114,8 @@ pub enum Operation {
     WatchPublish,
     /// The state of a context was read.
     ContextRead,
+    /// A timer or a ticker was stopped or set anew.
+    Reset,
 }
 
 /// Something that happens: by whom, to what, and what it does.

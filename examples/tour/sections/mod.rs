@@ -3,6 +3,7 @@
 mod buffered;
 mod cancellation;
 mod context;
+mod dynamic_select;
 mod fan;
 mod generator;
 mod launch;
@@ -16,6 +17,7 @@ mod select;
 mod semaphore;
 mod state;
 mod supervision;
+mod ticker;
 mod time_out;
 mod unbuffered;
 mod values;
@@ -125,11 +127,25 @@ pub(crate) const SECTIONS: &[Section] = &[
         "Exactly one ready case takes effect. A send that loses keeps its value in its slot."
     ),
     section!(
+        "dynamic-select",
+        dynamic_select,
+        "chosen, value, ok := reflect.Select(cases)",
+        "for rx in &inputs { select.recv(rx, |got| got); } select.wait()",
+        "As many cases as there are channels at run time, with the guarantees of select!."
+    ),
+    section!(
         "time-out",
         time_out,
         "select { case r := <-ch: case <-time.After(d): }",
         "select! { r = rx.recv() => .., after(d) => .. }",
         "A future may stand beside channels, and is made anew by each select."
+    ),
+    section!(
+        "ticker",
+        ticker,
+        "ticker := time.NewTicker(d); case <-ticker.C:",
+        "let ticker = tick(d)?; select! { ticker.tick() => .., .. }",
+        "A value and no task: dropped, it is gone. A slow reader misses ticks."
     ),
     section!(
         "cancellation",

@@ -36,7 +36,7 @@ pub(super) struct Pending {
 }
 
 /// Why an operation did not happen.
-pub(super) enum Failed {
+pub(crate) enum Failed {
     Closed,
     Ended(ContextError),
     /// There was no value to send.

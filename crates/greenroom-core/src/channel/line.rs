@@ -1,4 +1,4 @@
-//! The waiters of one side of a channel, first come first served.
+//! Those who wait in a queue, first come first served.
 
 use slab::Slab;
 
@@ -8,7 +8,7 @@ const NONE: usize = usize::MAX;
 ///
 /// An entry keeps its place in the slab after it has left the queue, until its owner removes it: a
 /// peer may put the outcome there.
-pub(super) struct Line<W> {
+pub(crate) struct Line<W> {
     nodes: Slab<Node<W>>,
     head: usize,
     tail: usize,
@@ -22,7 +22,7 @@ struct Node<W> {
 }
 
 impl<W> Line<W> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             nodes: Slab::new(),
             head: NONE,
@@ -30,7 +30,7 @@ impl<W> Line<W> {
         }
     }
 
-    pub(super) fn push_back(&mut self, waiter: W) -> usize {
+    pub(crate) fn push_back(&mut self, waiter: W) -> usize {
         if self.nodes.capacity() == 0 {
             // Most channels have one waiter at a time; a slab would make room for four.
             self.nodes.reserve_exact(1);
@@ -50,7 +50,7 @@ impl<W> Line<W> {
     }
 
     /// Takes an entry out of the queue; it stays reachable by its key.
-    pub(super) fn unlink(&mut self, key: usize) {
+    pub(crate) fn unlink(&mut self, key: usize) {
         let node = &mut self.nodes[key];
         if !std::mem::take(&mut node.linked) {
             return;
@@ -66,26 +66,26 @@ impl<W> Line<W> {
         }
     }
 
-    pub(super) fn remove(&mut self, key: usize) -> W {
+    pub(crate) fn remove(&mut self, key: usize) -> W {
         self.unlink(key);
         self.nodes.remove(key).waiter
     }
 
-    pub(super) fn get_mut(&mut self, key: usize) -> &mut W {
+    pub(crate) fn get_mut(&mut self, key: usize) -> &mut W {
         &mut self.nodes[key].waiter
     }
 
-    pub(super) fn get(&self, key: usize) -> &W {
+    pub(crate) fn get(&self, key: usize) -> &W {
         &self.nodes[key].waiter
     }
 
     /// Returns the oldest entry in the queue.
-    pub(super) fn first(&self) -> Option<usize> {
+    pub(crate) fn first(&self) -> Option<usize> {
         (self.head != NONE).then_some(self.head)
     }
 
     /// Returns the entry behind a queued one.
-    pub(super) fn next(&self, key: usize) -> Option<usize> {
+    pub(crate) fn next(&self, key: usize) -> Option<usize> {
         let after = self.nodes[key].after;
         (after != NONE).then_some(after)
     }

@@ -59,6 +59,7 @@
 //! let both: Sender<u8> = rx;
 //! ```
 
+mod again;
 mod chan;
 mod closed;
 mod error;
@@ -84,8 +85,10 @@ pub use sender::{Sender, WeakSender};
 pub use sink::SenderSink;
 pub use stream::ReceiverStream;
 
+pub(crate) use again::{ReceiveAgain, SendAgain};
 use chan::Chan;
-pub(crate) use party::Claim;
+pub(crate) use line::Line;
+pub(crate) use party::{Claim, Party, Taken};
 
 /// Makes a channel without room: a send completes when a receiver takes its value.
 ///

@@ -1,4 +1,4 @@
-//! Who waits in a channel: one future by itself, or a select in several channels at once.
+//! Who waits in a queue: one future by itself, or a select in several queues at once.
 //!
 //! # Invariants
 //! 1. A claim goes to claimed once, for one case: from waiting by a peer, from waiting or busy by a
@@ -118,8 +118,8 @@ impl fmt::Debug for Claim {
     }
 }
 
-/// The owner of an entry in a channel's queue.
-pub(super) enum Party {
+/// The owner of an entry in a queue.
+pub(crate) enum Party {
     /// A send or receive by itself. The waker is taken by whoever completes it.
     Plain(Option<Waker>),
     /// A case of a select.
@@ -127,7 +127,7 @@ pub(super) enum Party {
 }
 
 /// What became of an attempt to use a waiting party.
-pub(super) enum Taken {
+pub(crate) enum Taken {
     /// It is ours; wake it after the lock is gone.
     Yes(Option<Waker>),
     /// It is at work just now; it looks at this channel again before it waits.
@@ -137,7 +137,7 @@ pub(super) enum Taken {
 }
 
 impl Party {
-    pub(super) fn take(&mut self) -> Taken {
+    pub(crate) fn take(&mut self) -> Taken {
         match self {
             Self::Plain(waker) => Taken::Yes(waker.take()),
             Self::Select(claim, case) => claim.take(*case),

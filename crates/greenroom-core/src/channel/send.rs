@@ -51,13 +51,7 @@ impl<'a, T> Send<'a, T> {
 
     /// Puts the value that came back into the error.
     pub(super) fn give_up(&mut self, failed: Failed) -> SendError<T> {
-        let Some(value) = self.value.take() else {
-            unreachable!("a send that failed has its value back");
-        };
-        match failed {
-            Failed::Closed | Failed::Empty => SendError::Closed(value),
-            Failed::Ended(error) => SendError::ended(value, error),
-        }
+        failed.with_value(self.value.take())
     }
 }
 
@@ -67,6 +61,19 @@ impl<'a, T> SendFrom<'a, T> {
             chan,
             slot,
             pending: Pending::new(WaitKind::Send),
+        }
+    }
+}
+
+impl Failed {
+    /// Makes the error of a send, with the value that came back.
+    pub(super) fn with_value<T>(self, value: Option<T>) -> SendError<T> {
+        let Some(value) = value else {
+            unreachable!("a send that failed has its value back");
+        };
+        match self {
+            Self::Closed | Self::Empty => SendError::Closed(value),
+            Self::Ended(error) => SendError::ended(value, error),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
@@ -62,10 +63,27 @@ pub trait Kernel {
 pub enum Kind {
     /// Any future.
     Future,
-    /// The end of a context, or a timer.
+    /// The end of a context, or a timer of its own.
     Signal,
-    /// An operation of a channel.
+    /// A tick of a timer that tasks share: one of them gets it. It does not end with the context.
+    Tick,
+    /// An operation of a channel, which fails when the context ends.
     Channel,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: RangeInclusive<Self> = Self::Future..=Self::Channel;
+    /// The kernel's.
+    pub const KERNEL: RangeInclusive<Self> = Self::Signal..=Self::Channel;
+    /// Those in whose queue a select waits for a peer.
+    pub const QUEUES: RangeInclusive<Self> = Self::Tick..=Self::Channel;
+    /// Futures only.
+    pub const FUTURES: RangeInclusive<Self> = Self::Future..=Self::Future;
+    /// Signals only.
+    pub const SIGNALS: RangeInclusive<Self> = Self::Signal..=Self::Signal;
+    /// Channels only.
+    pub const CHANNELS: RangeInclusive<Self> = Self::Channel..=Self::Channel;
 }
 
 /// What came of trying a case.

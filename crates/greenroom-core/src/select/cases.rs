@@ -1,23 +1,34 @@
-//! The cases of a select as a list, whose output says which of them fired.
+//! The cases of a select: what the select asks of them, and the list whose output says which of them
+//! fired.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::task;
 
 use super::case::{Attempt, Case, Kind};
+use super::set::{MOST, Set};
 use crate::channel::Claim;
 use crate::error::ContextError;
 use crate::id::Id;
 
-/// A list of cases. An index counts from its head.
+/// The cases of a select. An index counts from the first.
 pub trait Cases {
     /// The output of the one that fired.
     type Output;
 
-    /// How many there are.
-    const LEN: usize;
+    /// Some of them.
+    type Set: Set;
 
-    /// Returns the enabled cases from a kind on, one bit each.
-    fn enabled(&self, least: Kind) -> u64;
+    /// Returns the enabled cases of some kinds.
+    fn enabled(&self, kinds: &RangeInclusive<Kind>) -> Self::Set;
+    /// Returns whether there is an enabled case of some kinds.
+    fn has(&self, kinds: &RangeInclusive<Kind>) -> bool {
+        !self.enabled(kinds).is_empty()
+    }
+    /// Returns whether the select ends with the current context.
+    fn ends_with_context(&self) -> bool {
+        self.has(&Kind::CHANNELS)
+    }
     /// Returns whether a case waits for a context that has ended.
     fn has_ended_context(&self) -> bool;
     /// Begins each kernel case; see [`Kernel::begin`](super::Kernel::begin).
@@ -43,10 +54,19 @@ pub trait Cases {
     fn leave(&mut self);
     /// Completes a claimed kernel case.
     fn complete(&mut self, index: usize) -> Option<Self::Output>;
-    /// Completes a channel's case because the context has ended.
-    fn fail(&mut self, index: usize, error: ContextError) -> Option<Self::Output>;
+    /// Completes because the context has ended, through a case if there is one for that.
+    fn fail(&mut self, error: ContextError) -> Option<(Option<usize>, Self::Output)>;
     /// Returns the id of a kernel case's object.
     fn id(&self, index: usize) -> Option<Id>;
+}
+
+/// A list of cases, whose length the compiler knows.
+pub trait List: Cases<Set = u64> {
+    /// How many there are.
+    const LEN: usize;
+
+    /// Fails to compile for a list that is too long.
+    const FITS: () = assert!(Self::LEN <= MOST, "a select has at most 64 cases");
 }
 
 /// A case and the rest.
@@ -80,14 +100,18 @@ impl<H, R> Cons<H, R> {
     }
 }
 
-impl<H: Case, R: Cases> Cases for Cons<H, R> {
+impl<H: Case, R: List> List for Cons<H, R> {
+    const LEN: usize = 1 + R::LEN;
+}
+
+impl<H: Case, R: List> Cases for Cons<H, R> {
     type Output = Fired<H::Output, R::Output>;
 
-    const LEN: usize = 1 + R::LEN;
+    type Set = u64;
 
-    fn enabled(&self, least: Kind) -> u64 {
-        let head = self.head.kind().is_some_and(|kind| kind >= least);
-        u64::from(head) | self.rest.enabled(least) << 1
+    fn enabled(&self, kinds: &RangeInclusive<Kind>) -> u64 {
+        let head = self.head.kind().is_some_and(|kind| kinds.contains(&kind));
+        u64::from(head) | self.rest.enabled(kinds) << 1
     }
 
     fn has_ended_context(&self) -> bool {
@@ -170,11 +194,13 @@ impl<H: Case, R: Cases> Cases for Cons<H, R> {
         }
     }
 
-    fn fail(&mut self, index: usize, error: ContextError) -> Option<Self::Output> {
-        match index.checked_sub(1) {
-            None => self.head.kernel()?.fail(error).map(Fired::Here),
-            Some(index) => self.rest.fail(index, error).map(Fired::There),
+    fn fail(&mut self, error: ContextError) -> Option<(Option<usize>, Self::Output)> {
+        if self.head.kind() == Some(Kind::Channel) {
+            let output = self.head.kernel()?.fail(error)?;
+            return Some((Some(0), Fired::Here(output)));
         }
+        let (index, output) = self.rest.fail(error)?;
+        Some((index.map(|index| index + 1), Fired::There(output)))
     }
 
     fn id(&self, index: usize) -> Option<Id> {
@@ -185,12 +211,16 @@ impl<H: Case, R: Cases> Cases for Cons<H, R> {
     }
 }
 
+impl List for Nil {
+    const LEN: usize = 0;
+}
+
 impl Cases for Nil {
     type Output = Never;
 
-    const LEN: usize = 0;
+    type Set = u64;
 
-    fn enabled(&self, _least: Kind) -> u64 {
+    fn enabled(&self, _kinds: &RangeInclusive<Kind>) -> u64 {
         0
     }
 
@@ -235,7 +265,7 @@ impl Cases for Nil {
         None
     }
 
-    fn fail(&mut self, _index: usize, _error: ContextError) -> Option<Never> {
+    fn fail(&mut self, _error: ContextError) -> Option<(Option<usize>, Never)> {
         None
     }
 

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use super::case::{Attempt, Kind};
-use super::cases::Cases;
+use super::cases::{Cases, List};
+use super::set::Set;
 use crate::channel::Claim;
 use crate::current;
 use crate::driver::{self, EventKind, Operation};
 use crate::task::WaitKind;
 use crate::wait::Wait;
 
-/// The most cases that a select may have: one bit of a word each.
-const MOST: usize = 64;
-
 /// Waits until one case has fired. Made by [`select!`](crate::select!).
 #[must_use = "futures do nothing unless polled"]
-pub struct Select<C: Cases> {
+pub struct Selecting<C: Cases> {
     cases: C,
     fair: bool,
     phase: Phase,
@@ -29,7 +27,7 @@ pub struct Select<C: Cases> {
 
 /// A select that does not wait. Made by [`select!`](crate::select!) with a default.
 #[must_use = "futures do nothing unless polled"]
-pub struct SelectOrDefault<C: Cases>(Select<C>);
+pub struct SelectingOrDefault<C: Cases>(Selecting<C>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -46,19 +44,27 @@ enum Look<R> {
     Nothing,
 }
 
-impl<C: Cases> Select<C> {
+impl<C: List> Selecting<C> {
     /// Chooses among the cases that are ready with equal chances.
     pub fn fair(cases: C) -> Self {
+        let () = C::FITS;
         Self::new(cases, true)
     }
 
     /// Chooses the first case that is ready.
     pub fn biased(cases: C) -> Self {
+        let () = C::FITS;
         Self::new(cases, false)
     }
 
-    fn new(cases: C, fair: bool) -> Self {
-        const { assert!(C::LEN <= MOST, "a select has at most 64 cases") };
+    /// Gives `None` in place of waiting.
+    pub fn or_default(self) -> SelectingOrDefault<C> {
+        SelectingOrDefault(self)
+    }
+}
+
+impl<C: Cases> Selecting<C> {
+    pub(super) fn new(cases: C, fair: bool) -> Self {
         Self {
             cases,
             fair,
@@ -68,26 +74,24 @@ impl<C: Cases> Select<C> {
         }
     }
 
-    /// Gives `None` in place of waiting.
-    pub fn or_default(self) -> SelectOrDefault<C> {
-        SelectOrDefault(self)
+    /// Fires a case if one can, and does not wait.
+    pub(super) fn at_once(&mut self, cx: &mut task::Context<'_>) -> Option<C::Output> {
+        self.begin().or_else(|| self.settle(cx))
     }
 
     /// Tries until a case has fired, or all were not ready at one instant.
     fn settle(&mut self, cx: &mut task::Context<'_>) -> Option<C::Output> {
-        let channels = self.cases.enabled(Kind::Channel);
+        let ends = self.cases.ends_with_context();
         loop {
-            if channels != 0
+            if ends
                 && let Some(error) = Wait::ended()
                 && !self.cases.has_ended_context()
+                && let Some((index, output)) = self.cases.fail(error)
             {
-                let first = channels.trailing_zeros() as usize;
-                if let Some(output) = self.cases.fail(first, error) {
-                    return Some(self.fire(first, output));
-                }
+                return Some(self.fire(index, output));
             }
-            match self.pass(self.cases.enabled(Kind::Future), cx) {
-                Look::Fired(index, output) => return Some(self.fire(index, output)),
+            match self.pass(self.cases.enabled(&Kind::ALL), cx) {
+                Look::Fired(index, output) => return Some(self.fire(Some(index), output)),
                 Look::Again => {}
                 // Invariant 2.
                 Look::Nothing if self.cases.is_unchanged() => return None,
@@ -97,19 +101,18 @@ impl<C: Cases> Select<C> {
     }
 
     /// Tries each of the given cases once, in the chosen order.
-    fn pass(&mut self, cases: u64, cx: &mut task::Context<'_>) -> Look<C::Output> {
+    fn pass(&mut self, mut left: C::Set, cx: &mut task::Context<'_>) -> Look<C::Output> {
         self.cases.reset();
-        let mut left = cases;
-        while left != 0 {
-            let index = if self.fair {
-                nth_bit(left, current::choose(left.count_ones() as usize))
+        while !left.is_empty() {
+            let index = left.take(if self.fair {
+                current::choose(left.len())
             } else {
-                left.trailing_zeros() as usize
-            };
+                0
+            });
             match self.cases.attempt(index, cx, &|| true) {
                 Attempt::Ready(output) => return Look::Fired(index, output),
                 Attempt::Changed => return Look::Again,
-                Attempt::NotReady(_) => left &= !(1 << index),
+                Attempt::NotReady(_) => {}
             }
         }
         Look::Nothing
@@ -117,8 +120,6 @@ impl<C: Cases> Select<C> {
 
     /// Enters the queues, and looks once more from inside.
     fn park(&mut self, cx: &mut task::Context<'_>) -> Look<C::Output> {
-        let channels = self.cases.enabled(Kind::Channel);
-        let signals = self.cases.enabled(Kind::Signal) & !channels;
         let claim = match &self.claim {
             Some(claim) => {
                 claim.set_waker(cx.waker());
@@ -129,20 +130,14 @@ impl<C: Cases> Select<C> {
         claim.open();
         self.phase = Phase::Parked;
         // Invariant 7.
-        for index in bits(signals) {
+        for index in self.cases.enabled(&Kind::SIGNALS).iter() {
             if self.cases.register(index, &claim, index) {
                 return self.turn_back(&claim);
             }
         }
         // Invariant 5.
-        let mut order = [0; MOST];
-        let mut len = 0;
-        for index in bits(channels) {
-            order[len] = index;
-            len += 1;
-        }
-        order[..len].sort_unstable_by_key(|&index| (self.cases.address(index), index));
-        for &index in &order[..len] {
+        let queues = self.cases.enabled(&Kind::QUEUES);
+        for index in queues.by_key(|index| self.cases.address(index)) {
             if self.cases.register(index, &claim, index) {
                 return self.turn_back(&claim);
             }
@@ -154,9 +149,7 @@ impl<C: Cases> Select<C> {
     /// that came first is found again, in the order of the cases.
     fn turn_back(&mut self, claim: &Claim) -> Look<C::Output> {
         match claim.hold() {
-            Err(index) if self.cases.enabled(Kind::Channel) & (1 << index) != 0 => {
-                self.claimed(index)
-            }
+            Err(index) if self.cases.enabled(&Kind::QUEUES).contains(index) => self.claimed(index),
             _ => self.start_over(),
         }
     }
@@ -167,8 +160,7 @@ impl<C: Cases> Select<C> {
             return Look::Again;
         };
         claim.set_waker(cx.waker());
-        let futures = self.cases.enabled(Kind::Future) & !self.cases.enabled(Kind::Signal);
-        if futures == 0 {
+        if !self.cases.has(&Kind::FUTURES) {
             if let Some(index) = claim.claimed() {
                 return self.claimed(index);
             }
@@ -181,6 +173,7 @@ impl<C: Cases> Select<C> {
         if let Err(index) = claim.hold() {
             return self.claimed(index);
         }
+        let futures = self.cases.enabled(&Kind::FUTURES);
         if let Look::Fired(index, output) = self.pass(futures, cx) {
             return Look::Fired(index, output);
         }
@@ -191,10 +184,12 @@ impl<C: Cases> Select<C> {
         if let Err(index) = claim.reopen() {
             return self.claimed(index);
         }
-        for index in bits(self.cases.enabled(Kind::Channel)) {
-            if self.cases.is_ready(index, &claim) {
-                return self.retract(&claim);
-            }
+        let queues = self.cases.enabled(&Kind::QUEUES);
+        if queues
+            .iter()
+            .any(|index| self.cases.is_ready(index, &claim))
+        {
+            return self.retract(&claim);
         }
         Look::Nothing
     }
@@ -222,25 +217,29 @@ impl<C: Cases> Select<C> {
 
     fn wait(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
         let cases = &self.cases;
-        let channels = cases.enabled(Kind::Channel);
-        if channels == 0 {
+        let on = || {
+            let first = cases.enabled(&Kind::QUEUES).iter().next()?;
+            cases.id(first)
+        };
+        if !cases.ends_with_context() {
             // Nothing here could fail with the current context.
-            self.wait.tell(|| None);
+            self.wait.tell(on);
             return Poll::Pending;
         }
-        let first = channels.trailing_zeros() as usize;
-        self.wait.poll(cx, || cases.id(first), None).map(|_| ())
+        self.wait.poll(cx, on, None).map(|_| ())
     }
 
-    fn fire(&mut self, index: usize, output: C::Output) -> C::Output {
+    fn fire(&mut self, index: Option<usize>, output: C::Output) -> C::Output {
         self.phase = Phase::Done;
         self.cases.leave();
         self.wait.end();
-        driver::report(
-            EventKind::Operation(Operation::Select),
-            || self.cases.id(index),
-            "select",
-        );
+        if let Some(index) = index {
+            driver::report(
+                EventKind::Operation(Operation::Select),
+                || self.cases.id(index),
+                "select",
+            );
+        }
         output
     }
 
@@ -250,18 +249,20 @@ impl<C: Cases> Select<C> {
             "greenroom: a select was polled after completion"
         );
         let (index, output) = self.cases.begin()?;
-        Some(self.fire(index, output))
+        Some(self.fire(Some(index), output))
     }
 }
 
-impl<C: Cases + Unpin> Future for Select<C> {
+impl<C: Cases + Unpin> Future for Selecting<C> {
     type Output = C::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<C::Output> {
         let this = self.get_mut();
         if this.phase == Phase::Parked {
             match this.resume(cx) {
-                Look::Fired(index, output) => return Poll::Ready(this.fire(index, output)),
+                Look::Fired(index, output) => {
+                    return Poll::Ready(this.fire(Some(index), output));
+                }
                 Look::Nothing => return Poll::Pending,
                 Look::Again => {}
             }
@@ -272,14 +273,17 @@ impl<C: Cases + Unpin> Future for Select<C> {
             if let Some(output) = this.settle(cx) {
                 return Poll::Ready(output);
             }
-            if this.cases.enabled(Kind::Signal) == 0 {
-                return Poll::Pending;
-            }
-            if this.wait(cx).is_ready() {
+            let parks = this.cases.has(&Kind::KERNEL);
+            if (parks || this.cases.ends_with_context()) && this.wait(cx).is_ready() {
                 continue;
             }
+            if !parks {
+                return Poll::Pending;
+            }
             match this.park(cx) {
-                Look::Fired(index, output) => return Poll::Ready(this.fire(index, output)),
+                Look::Fired(index, output) => {
+                    return Poll::Ready(this.fire(Some(index), output));
+                }
                 Look::Nothing => return Poll::Pending,
                 Look::Again => {}
             }
@@ -287,17 +291,15 @@ impl<C: Cases + Unpin> Future for Select<C> {
     }
 }
 
-impl<C: Cases + Unpin> Future for SelectOrDefault<C> {
+impl<C: Cases + Unpin> Future for SelectingOrDefault<C> {
     type Output = Option<C::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let this = &mut self.get_mut().0;
-        let begun = this.begin();
-        Poll::Ready(begun.or_else(|| this.settle(cx)))
+        Poll::Ready(self.get_mut().0.at_once(cx))
     }
 }
 
-impl<C: Cases> Drop for Select<C> {
+impl<C: Cases> Drop for Selecting<C> {
     fn drop(&mut self) {
         // The cases that are kept by reference do not go with it.
         if self.phase == Phase::Parked {
@@ -306,31 +308,14 @@ impl<C: Cases> Drop for Select<C> {
     }
 }
 
-impl<C: Cases> fmt::Debug for Select<C> {
+impl<C: Cases> fmt::Debug for Selecting<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Select").finish_non_exhaustive()
+        f.debug_struct("Selecting").finish_non_exhaustive()
     }
 }
 
-impl<C: Cases> fmt::Debug for SelectOrDefault<C> {
+impl<C: Cases> fmt::Debug for SelectingOrDefault<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SelectOrDefault").finish_non_exhaustive()
+        f.debug_struct("SelectingOrDefault").finish_non_exhaustive()
     }
-}
-
-fn nth_bit(mut bits: u64, n: usize) -> usize {
-    for _ in 0..n {
-        bits &= bits - 1;
-    }
-    bits.trailing_zeros() as usize
-}
-
-fn bits(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        (bits != 0).then(|| {
-            let index = bits.trailing_zeros() as usize;
-            bits &= bits - 1;
-            index
-        })
-    })
 }

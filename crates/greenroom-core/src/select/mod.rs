@@ -1,7 +1,12 @@
 //! Select: waits for one of several operations, and makes exactly one. See [`select!`](crate::select!).
 //!
-//! A case is one of three kinds: an operation of a channel, a signal (the end of a context, or a timer),
-//! and any other future. The kernel's cases are the first two.
+//! The cases of [`select!`](crate::select!) are known to the compiler; those of a [`Select`] are made at
+//! run time. One engine drives both.
+//!
+//! A case is one of four kinds: an operation of a channel, a tick (of a ticker or a timer that tasks
+//! share), a signal (the end of a context, or a timer of its own), and any other future. The kernel's
+//! cases are the first three. A tick is handed over, as a channel's value is, and what is said of
+//! channels holds for it; only the end of the current context does not fail it.
 //!
 //! # Invariants
 //! 1. A kernel case fires only at an instant at which every kernel case tried before it in the same
@@ -47,7 +52,9 @@
 
 mod case;
 mod cases;
+mod dynamic;
 mod future;
+mod set;
 mod signal;
 
 #[doc(hidden)]
@@ -55,8 +62,12 @@ pub use case::{Attempt, Kernel, Kind};
 #[doc(hidden)]
 pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned};
 #[doc(hidden)]
-pub use cases::{Cases, Cons, Fired, Never, Nil};
-pub use future::{Select, SelectOrDefault};
+pub use cases::{Cases, Cons, Fired, List, Never, Nil};
+pub use dynamic::{CaseId, Select};
+#[doc(hidden)]
+pub use future::{Selecting, SelectingOrDefault};
+#[doc(hidden)]
+pub use set::Set;
 pub(crate) use signal::{Signal, Watcher};
 
 /// Waits until one of several cases can fire, fires exactly that one, and runs its body.
@@ -74,8 +85,9 @@ pub(crate) use signal::{Signal, Watcher};
 /// The futures of a channel ([`send`](crate::channel::Sender::send),
 /// [`send_from`](crate::channel::Sender::send_from), [`recv`](crate::channel::Receiver::recv),
 /// [`recv_many`](crate::channel::Receiver::recv_many)), the end of a context
-/// ([`done`](crate::Context::done)) and a timer ([`after`](crate::time::after)) are tried as one atomic
-/// step: at the instant at which one fires, no case tried before it was ready, and at the instant at
+/// ([`done`](crate::Context::done)), a timer ([`after`](crate::time::after),
+/// [`fired`](crate::time::Timer::fired)) and a tick ([`tick`](crate::time::Ticker::tick)) are tried as
+/// one atomic step: at the instant at which one fires, no case tried before it was ready, and at the instant at
 /// which the default fires, none was. What fires first while the select waits wins it at that moment: after
 /// a cancel that it waits for, a send finds no receiver here. A timer is ready from when it has fired,
 /// or a try has seen that its time has come.
@@ -94,7 +106,8 @@ pub(crate) use signal::{Signal, Watcher};
 /// Patterns must match every output. A future is made only if its guard holds; with no case left and no
 /// default it waits for ever. Bodies are in the surrounding function: `break`, `return`, `?` and
 /// `.await` work there, and borrows of the cases have ended. At most 64 cases; from about 32 on the
-/// compiler asks for a higher `recursion_limit`.
+/// compiler asks for a higher `recursion_limit`. For cases that are made at run time there is
+/// [`Select`](crate::select::Select).
 ///
 /// # Errors
 /// When the current context ends, a select with a channel's case fires the first of them with its
@@ -209,7 +222,7 @@ macro_rules! select {
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
             use $crate::select::{ByFuture as _, ByKernel as _};
-            let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*)).await;
+            let fired = $crate::select::Selecting::$how($crate::select!(@list $($cases)*)).await;
             fired
         };
         $crate::select!(@match fired $($cases)*)
@@ -218,7 +231,7 @@ macro_rules! select {
         let fired = {
             #[allow(unused_imports, reason = "which of them is used depends on the cases")]
             use $crate::select::{ByFuture as _, ByKernel as _};
-            let fired = $crate::select::Select::$how($crate::select!(@list $($cases)*))
+            let fired = $crate::select::Selecting::$how($crate::select!(@list $($cases)*))
                 .or_default()
                 .await;
             fired

@@ -6,6 +6,9 @@ mod common;
 
 mod choice;
 mod defaults;
+mod dynamic;
+mod dynamic_threads;
+
 mod ends;
 mod observed;
 mod signals;
