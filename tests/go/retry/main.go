@@ -1,4 +1,4 @@
-// Tries again, with a growing pause, until it works, the attempts are used up, or the context ends.
+// Tries again, with a growing pause, until it works, it is not worth it, or the context ends.
 package main
 
 import (
@@ -9,42 +9,71 @@ import (
 	"time"
 )
 
-func retry(ctx context.Context, attempts int, pause time.Duration, f func(int) error) error {
-	var err error
-	for n := range attempts {
-		if err = f(n + 1); err == nil {
-			return nil
-		}
-		if n+1 == attempts {
-			break
-		}
-		jitter := time.Duration(rand.Int64N(int64(pause)/2 + 1))
-		select {
-		case <-time.After(pause + jitter):
-			pause *= 2
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+var (
+	errBusy     = errors.New("the server is busy")
+	errNotFound = errors.New("there is no such page")
+)
+
+// A server that is busy twice.
+type server struct{ busy int }
+
+func (s *server) get(page string) (string, error) {
+	if s.busy > 0 {
+		s.busy--
+		return "", errBusy
 	}
-	return fmt.Errorf("gave up after %d attempts: %w", attempts, err)
+	if page == "/" {
+		return "welcome", nil
+	}
+	return "", errNotFound
+}
+
+func retry(ctx context.Context, attempts int, pause, limit time.Duration, f func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := f()
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, errBusy):
+			return fmt.Errorf("attempt %d failed, not to be retried; the last error: %w", attempt, err)
+		case attempt == attempts:
+			return fmt.Errorf("gave up after %d attempts; the last error: %w", attempt, err)
+		}
+		timer := time.NewTimer(rand.N(pause) + 1) // Full jitter.
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("deadline exceeded after %d attempts; the last error: %w", attempt, err)
+		}
+		pause = min(2*pause, limit)
+	}
 }
 
 func main() {
 	ctx := context.Background()
-	err := retry(ctx, 5, time.Millisecond, func(n int) error {
-		fmt.Println("attempt", n)
-		if n < 3 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
-	fmt.Println("worked:", err == nil)
+	s := &server{busy: 2}
 
-	err = retry(ctx, 2, time.Millisecond, func(int) error { return errors.New("broken") })
+	attempts, page := 0, ""
+	err := retry(ctx, 5, 2*time.Millisecond, 20*time.Millisecond, func() (err error) {
+		attempts++
+		page, err = s.get("/")
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s, after %d attempts\n", page, attempts)
+
+	err = retry(ctx, 5, 2*time.Millisecond, 20*time.Millisecond, func() error {
+		_, err := s.get("/x")
+		return err
+	})
 	fmt.Println(err)
 
-	hurried, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	// The context ends it, also while it waits.
+	hurried, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 	defer cancel()
-	err = retry(hurried, 5, time.Hour, func(int) error { return errors.New("broken") })
+	err = retry(hurried, 5, 1000*time.Hour, 1000*time.Hour, func() error { return errBusy })
 	fmt.Println(err)
 }

@@ -1,98 +1,102 @@
-// Waits for several operations, and makes exactly one.
+// Several channels, a time-out, a cancellation, and any number of channels.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
-// Receives, a send, and a default.
-func several() {
-	ch1, ch2, ch3 := make(chan int, 1), make(chan int, 1), make(chan string, 1)
-	poll := func() {
+func severalChannels() {
+	ch1, ch2, ch3 := make(chan string, 1), make(chan string, 1), make(chan string, 1)
+	ch3 <- "full"
+	for round := range 4 {
+		switch round {
+		case 1:
+			ch1 <- "news"
+		case 2:
+			fmt.Println("ch3 had:", <-ch3)
+		}
 		select {
-		case v := <-ch1:
-			fmt.Println("ch1:", v)
-		case v := <-ch2:
-			fmt.Println("ch2:", v)
+		case msg := <-ch1:
+			fmt.Println("ch1:", msg)
+		case msg := <-ch2:
+			fmt.Println("ch2:", msg)
 		case ch3 <- "hello":
 			fmt.Println("sent to ch3")
 		default:
 			fmt.Println("no activity")
 		}
 	}
-	poll() // Only ch3 has room.
-	poll()
-	ch2 <- 2
-	poll()
-	fmt.Println("ch3:", <-ch3)
 }
 
-func timeOut() {
-	never := make(chan int)
+func timeOut(results <-chan int) (int, error) {
 	select {
-	case v := <-never:
-		fmt.Println("received", v)
-	case <-time.After(10 * time.Millisecond):
-		fmt.Println("timed out")
+	case result := <-results:
+		return result, nil
+	case <-time.After(20 * time.Millisecond):
+		return 0, errors.New("timeout")
 	}
 }
 
-func worker(ctx context.Context, jobs <-chan int, done chan<- int) {
-	defer close(done)
+func worker(ctx context.Context, jobs <-chan int, result chan<- int) {
+	done := 0
 	for {
 		select {
 		case <-ctx.Done():
-			fmt.Println("cancelled")
+			result <- done
 			return
 		case job := <-jobs:
-			done <- job
+			done += job
 		}
 	}
 }
 
-func cancellation() {
-	ctx, cancel := context.WithCancel(context.Background())
-	jobs, done := make(chan int), make(chan int)
-	go worker(ctx, jobs, done)
-	for job := range 2 {
-		jobs <- job + 1
-		fmt.Println("job", <-done)
+// As many cases as there are inputs, and one less when an input is closed.
+func merge(inputs []<-chan int) int {
+	cases := make([]reflect.SelectCase, len(inputs))
+	for i, input := range inputs {
+		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(input)}
 	}
-	cancel()
-	<-done
-}
-
-// A nil channel is a case that is switched off: both inputs, until both are closed.
-func merged() {
-	a, b := make(chan int, 2), make(chan int, 2)
-	a <- 1
-	a <- 2
-	b <- 3
-	close(a)
-	close(b)
 	sum := 0
-	for a != nil || b != nil {
-		select {
-		case v, ok := <-a:
-			if !ok {
-				a = nil
-			}
-			sum += v
-		case v, ok := <-b:
-			if !ok {
-				b = nil
-			}
-			sum += v
+	for len(cases) > 0 {
+		i, value, ok := reflect.Select(cases)
+		if ok {
+			sum += int(value.Int())
+		} else {
+			cases = append(cases[:i], cases[i+1:]...)
 		}
 	}
-	fmt.Println("sum of both:", sum)
+	return sum
 }
 
 func main() {
-	several()
-	timeOut()
-	cancellation()
-	merged()
+	severalChannels()
+
+	_, err := timeOut(make(chan int))
+	fmt.Println(err)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	jobs, result := make(chan int), make(chan int)
+	go worker(ctx, jobs, result)
+	for job := range 3 {
+		jobs <- job + 1
+	}
+	cancel()
+	fmt.Println("the worker did", <-result)
+
+	var inputs []<-chan int
+	for n := range 5 {
+		ch := make(chan int, 1)
+		go func() {
+			defer close(ch)
+			for value := range n + 1 {
+				ch <- value + 1
+			}
+		}()
+		inputs = append(inputs, ch)
+	}
+	fmt.Println("merged:", merge(inputs))
 }

@@ -1,48 +1,58 @@
-// At most so many at a time.
+// At most ten at a time.
 package main
 
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 type semaphore chan struct{}
 
+func newSemaphore(limit int) semaphore { return make(semaphore, limit) }
+
 func (s semaphore) acquire() { s <- struct{}{} }
 func (s semaphore) release() { <-s }
-func (s semaphore) try() bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	default:
-		return false
+
+// Several at once. Two of these at the same time wait for each other for ever: a channel has no weights,
+// semaphore.Weighted of golang.org/x/sync has.
+func (s semaphore) acquireMany(n int) error {
+	if n > cap(s) {
+		return fmt.Errorf("%d permits asked of a semaphore of %d", n, cap(s))
 	}
+	for range n {
+		s.acquire()
+	}
+	return nil
+}
+
+func process(item int, done chan<- int) {
+	time.Sleep(time.Duration(item%3) * time.Millisecond)
+	done <- item
 }
 
 func main() {
-	sem := make(semaphore, 3)
+	sem := newSemaphore(10)
+	done := make(chan int, 100)
 	var wg sync.WaitGroup
-	var running, peak atomic.Int64
-	for range 10 {
+	for item := range 100 {
 		sem.acquire()
 		wg.Go(func() {
 			defer sem.release()
-			now := running.Add(1)
-			defer running.Add(-1)
-			for old := peak.Load(); now > old && !peak.CompareAndSwap(old, now); old = peak.Load() {
-			}
-			time.Sleep(5 * time.Millisecond)
+			process(item+1, done)
 		})
 	}
 	wg.Wait()
-	fmt.Println("at most at a time:", peak.Load())
-
-	for range 3 {
-		sem.acquire()
+	close(done)
+	count, sum := 0, 0
+	for item := range done {
+		count, sum = count+1, sum+item
 	}
-	fmt.Println("a fourth:", sem.try())
-	sem.release()
-	fmt.Println("after a release:", sem.try())
+	fmt.Printf("processed %d items, their sum is %d\n", count, sum)
+
+	if err := sem.acquireMany(10); err != nil {
+		panic(err)
+	}
+	fmt.Printf("alone, %d permits are free\n", cap(sem)-len(sem))
+	fmt.Println("refused:", sem.acquireMany(11))
 }
