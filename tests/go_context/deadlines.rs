@@ -137,7 +137,7 @@ fn a_deadline_cuts_every_kind_of_wait_at_its_moment() {
                 _ => {
                     let waits = scope.go(std::future::pending::<Result<()>>());
                     let id = waits.id().cloned();
-                    let ended = hurried.run(async move { waits.await }).await?;
+                    let ended = hurried.run(waits.into_future()).await?;
                     assert!(id.is_some());
                     matches!(ended, Err(JoinError::WaitEnded(ContextError::Deadline(_))))
                 }
