@@ -1,56 +1,88 @@
-// Each value to each subscriber, from when it has subscribed.
+// One sender, many subscribers.
 package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 )
 
-type broadcast struct {
-	mu          sync.Mutex
-	subscribers []chan int
+// Every subscriber gets every value; the slowest sets the pace.
+func everyone() {
+	names := []string{"ada", "grace"}
+	seen := make([][]int, len(names))
+	var subscribers []chan int
+	var wg sync.WaitGroup
+	for i := range names {
+		ch := make(chan int, 2)
+		subscribers = append(subscribers, ch)
+		wg.Go(func() {
+			for value := range ch {
+				seen[i] = append(seen[i], value)
+			}
+		})
+	}
+	for value := range 5 {
+		for _, ch := range subscribers {
+			ch <- value + 1
+		}
+	}
+	for _, ch := range subscribers {
+		close(ch)
+	}
+	wg.Wait()
+	for i, name := range names {
+		fmt.Println(name, "saw", strings.ReplaceAll(fmt.Sprint(seen[i]), " ", ", "))
+	}
 }
 
-func (b *broadcast) subscribe() <-chan int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	ch := make(chan int, 10)
-	b.subscribers = append(b.subscribers, ch)
-	return ch
+// A slow subscriber misses the oldest, and is told how many: a channel alone cannot tell.
+type subscription struct {
+	mu     sync.Mutex
+	values chan int
+	missed int
 }
 
-// A subscriber whose queue is full misses the value.
-func (b *broadcast) send(n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, ch := range b.subscribers {
+func (s *subscription) send(value int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
 		select {
-		case ch <- n:
+		case s.values <- value:
+			return
+		default:
+		}
+		select {
+		case <-s.values:
+			s.missed++
 		default:
 		}
 	}
 }
 
-func (b *broadcast) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, ch := range b.subscribers {
-		close(ch)
+func (s *subscription) lagged() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	missed := s.missed
+	s.missed = 0
+	return missed
+}
+
+func slow() {
+	screen := &subscription{values: make(chan int, 2)}
+	for _, price := range []int{10, 11, 12, 13} {
+		screen.send(price)
+	}
+	close(screen.values)
+	if missed := screen.lagged(); missed > 0 {
+		fmt.Println("missed", missed)
+	}
+	for price := range screen.values {
+		fmt.Println("price", price)
 	}
 }
 
 func main() {
-	var b broadcast
-	early := b.subscribe()
-	b.send(1)
-	late := b.subscribe()
-	b.send(2)
-	b.send(3)
-	b.close()
-	for n := range early {
-		fmt.Println("early:", n)
-	}
-	for n := range late {
-		fmt.Println("late:", n)
-	}
+	everyone()
+	slow()
 }

@@ -1,4 +1,4 @@
-// Requests to one of several workers, in turn or by key.
+// Messages for one of several like goroutines, in turn or by key.
 package main
 
 import (
@@ -6,37 +6,70 @@ import (
 	"hash/fnv"
 )
 
-type request struct {
+type count struct {
 	key   string
-	reply chan string
+	reply chan counted
 }
 
-func worker(name string, requests <-chan request) {
+type counted struct{ index, count int }
+
+func shard(index int, requests <-chan count) {
+	counts := map[string]int{}
 	for r := range requests {
-		r.reply <- name
+		counts[r.key]++
+		r.reply <- counted{index, counts[r.key]}
 	}
+}
+
+type router struct {
+	shards []chan count
+	next   int
+}
+
+func newRouter(n int) *router {
+	r := &router{}
+	for index := range n {
+		requests := make(chan count)
+		go shard(index, requests)
+		r.shards = append(r.shards, requests)
+	}
+	return r
+}
+
+func ask(shard chan<- count, key string) counted {
+	reply := make(chan counted)
+	shard <- count{key, reply}
+	return <-reply
+}
+
+func (r *router) inTurn(key string) counted {
+	shard := r.shards[r.next%len(r.shards)]
+	r.next++
+	return ask(shard, key)
+}
+
+// Equal keys meet in one shard. After a resize most of them move; a consistent hash moves few.
+func (r *router) byKey(key string) counted {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return ask(r.shards[int(h.Sum32()%uint32(len(r.shards)))], key)
+}
+
+func (r *router) resize(n int) {
+	for _, shard := range r.shards[n:] {
+		close(shard)
+	}
+	r.shards = r.shards[:n]
 }
 
 func main() {
-	var workers []chan request
-	for _, name := range []string{"a", "b", "c"} {
-		requests := make(chan request)
-		go worker(name, requests)
-		workers = append(workers, requests)
+	r := newRouter(4)
+	for range 5 {
+		fmt.Println("shard", r.inTurn("any").index)
 	}
-	ask := func(to int, key string) string {
-		r := request{key, make(chan string)}
-		workers[to] <- r
-		return <-r.reply
+	for _, key := range []string{"ada", "grace", "ada", "ada", "grace"} {
+		fmt.Printf("%s: %d\n", key, r.byKey(key).count)
 	}
-
-	for n := range 4 {
-		fmt.Println("in turn:", ask(n%len(workers), ""))
-	}
-	byKey := func(key string) string {
-		h := fnv.New32a()
-		h.Write([]byte(key))
-		return ask(int(h.Sum32())%len(workers), key)
-	}
-	fmt.Println("the same key, the same worker:", byKey("user 7") == byKey("user 7"))
+	r.resize(2)
+	fmt.Println(len(r.shards), "shards left")
 }
