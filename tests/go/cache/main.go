@@ -49,7 +49,7 @@ func (c *cache) getOrFetch(key string, fetch func(string) string) string {
 			return page
 		}
 		c.mu.Lock()
-		if _, ok := c.items[key]; ok { // Fetched since the look above.
+		if it := c.items[key]; time.Now().Before(it.expires) { // Fetched since the look above.
 			c.mu.Unlock()
 			continue
 		}

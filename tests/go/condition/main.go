@@ -1,54 +1,63 @@
-// A queue whose consumers wait on a condition.
+// A bounded queue between a producer and a consumer, which wait on conditions.
 package main
 
 import (
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 )
+
+const room = 2
 
 func main() {
 	var (
-		mu    sync.Mutex
-		cond  = sync.NewCond(&mu)
-		queue []int
-		wg    sync.WaitGroup
-		sum   int
+		mu      sync.Mutex
+		filled  = sync.NewCond(&mu)
+		emptied = sync.NewCond(&mu)
+		queue   []int
 	)
-	for range 3 {
-		wg.Go(func() {
+	go func() {
+		for item := range 10 {
 			mu.Lock()
-			defer mu.Unlock()
-			for len(queue) == 0 {
-				cond.Wait()
+			for len(queue) == room {
+				emptied.Wait()
 			}
-			sum += queue[0]
-			queue = queue[1:]
-		})
-	}
-	for n := range 3 {
-		mu.Lock()
-		queue = append(queue, n+1)
-		mu.Unlock()
-		cond.Signal()
-	}
-	wg.Wait()
-	fmt.Println("sum:", sum)
+			queue = append(queue, item+1)
+			mu.Unlock()
+			filled.Signal()
+		}
+	}()
 
-	ready, woken := false, 0
-	for range 3 {
-		wg.Go(func() {
-			mu.Lock()
-			defer mu.Unlock()
-			for !ready {
-				cond.Wait()
-			}
-			woken++
-		})
+	var taken []int
+	for len(taken) < 10 {
+		mu.Lock()
+		for len(queue) == 0 {
+			filled.Wait()
+		}
+		taken = append(taken, queue[0])
+		queue = queue[1:]
+		mu.Unlock()
+		emptied.Signal()
 	}
+	fmt.Println("taken:", strings.ReplaceAll(fmt.Sprint(taken), " ", ", "))
+
+	// Wait takes no deadline: somebody else has to wake it, and to say why.
+	isLate := false
+	timer := time.AfterFunc(10*time.Millisecond, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		isLate = true
+		filled.Broadcast()
+	})
+	defer timer.Stop()
 	mu.Lock()
-	ready = true
+	for len(queue) == 0 && !isLate {
+		filled.Wait()
+	}
+	if len(queue) == 0 {
+		fmt.Println("nothing more comes")
+	}
 	mu.Unlock()
-	cond.Broadcast()
-	wg.Wait()
-	fmt.Println("woken by one broadcast:", woken)
+	fmt.Println("left:", len(queue))
 }

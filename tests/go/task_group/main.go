@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
+	"time"
 )
 
 type group struct {
@@ -17,19 +17,32 @@ type group struct {
 	cancel context.CancelCauseFunc
 }
 
+// Without a limit if it is 0.
 func withContext(ctx context.Context, limit int) (*group, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &group{slots: make(chan struct{}, limit), cancel: cancel}, ctx
+	g := &group{cancel: cancel}
+	if limit > 0 {
+		g.slots = make(chan struct{}, limit)
+	}
+	return g, ctx
 }
 
 func (g *group) run(f func() error) {
-	g.slots <- struct{}{}
+	if g.slots != nil {
+		g.slots <- struct{}{} // Waits while as many are running.
+	}
 	g.wg.Go(func() {
-		defer func() { <-g.slots }()
+		defer func() {
+			if g.slots != nil {
+				<-g.slots
+			}
+		}()
 		if err := f(); err != nil {
 			g.once.Do(func() {
 				g.err = err
-				g.cancel(err)
+				if g.cancel != nil {
+					g.cancel(err)
+				}
 			})
 		}
 	})
@@ -37,30 +50,68 @@ func (g *group) run(f func() error) {
 
 func (g *group) wait() error {
 	g.wg.Wait()
-	g.cancel(g.err)
+	if g.cancel != nil {
+		g.cancel(g.err)
+	}
 	return g.err
 }
 
+// Takes as many milliseconds as the page has letters, and there is no page /gone.
+func fetch(ctx context.Context, page string) (int, error) {
+	if err := sleep(ctx, time.Duration(len(page))*time.Millisecond); err != nil {
+		return 0, err
+	}
+	if page == "/gone" {
+		return 0, errors.New("404: /gone")
+	}
+	return len(page), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func main() {
-	g, _ := withContext(context.Background(), 2)
-	var sum, running, peak atomic.Int64
-	for n := range int64(10) {
-		g.run(func() error {
-			peak.Store(max(peak.Load(), running.Add(1)))
-			defer running.Add(-1)
-			sum.Add(n + 1)
-			return nil
+	pages := []string{"/", "/about", "/contact"}
+	sizes := make([]int, len(pages)) // A goroutine has no result.
+	g, ctx := withContext(context.Background(), 2)
+	for i, page := range pages {
+		g.run(func() (err error) {
+			sizes[i], err = fetch(ctx, page)
+			return err
 		})
 	}
-	fmt.Println("error:", g.wait())
-	fmt.Println("sum:", sum.Load(), "two at a time:", peak.Load() <= 2)
+	if err := g.wait(); err != nil {
+		panic(err)
+	}
+	for _, size := range sizes {
+		fmt.Println(size, "bytes")
+	}
 
-	g, ctx := withContext(context.Background(), 2)
+	// The first error ends the others, if they look at the context.
+	g, ctx = withContext(context.Background(), 0)
+	var slow error
 	g.run(func() error {
-		<-ctx.Done()
-		fmt.Println("the other was cancelled:", context.Cause(ctx))
-		return ctx.Err()
+		slow = sleep(ctx, time.Hour)
+		return slow
 	})
-	g.run(func() error { return errors.New("page 2 is missing") })
-	fmt.Println("first error:", g.wait())
+	g.run(func() error {
+		_, err := fetch(ctx, "/gone")
+		return err
+	})
+	fmt.Println("failed:", g.wait())
+	fmt.Println("the slow one was ended:", slow != nil)
+
+	// Or they go on, and each has its result.
+	plain := &group{}
+	var gone, there error
+	plain.run(func() error { _, gone = fetch(context.Background(), "/gone"); return gone })
+	plain.run(func() error { _, there = fetch(context.Background(), "/about"); return there })
+	failed := plain.wait() != nil
+	fmt.Printf("failed: %t, found: %t, %t\n", failed, gone == nil, there == nil)
 }
