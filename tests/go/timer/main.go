@@ -8,7 +8,7 @@ import (
 )
 
 // Real time, so the units are coarse; a test would use testing/synctest (since Go 1.25).
-const unit = 50 * time.Millisecond
+const unit = 80 * time.Millisecond
 
 // Ticks until it is told to quit.
 func heartbeat(quit <-chan struct{}, result chan<- int) {

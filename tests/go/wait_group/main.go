@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const unit = 20 * time.Millisecond
+const unit = 50 * time.Millisecond
 
 func process(item int) {
 	time.Sleep(time.Duration(item) * unit)
@@ -28,7 +28,7 @@ func main() {
 
 	for _, item := range []int{30, 10, 20} {
 		wg.Go(func() { // Since Go 1.25: Add, go and Done in one.
-			time.Sleep(time.Duration(item) * unit / 10)
+			time.Sleep(time.Duration(item) * unit / 5)
 			fmt.Println("processed", item)
 		})
 	}
@@ -38,7 +38,7 @@ func main() {
 	select {
 	case <-all:
 		fmt.Println("all of them, in time")
-	case <-time.After(unit * 3 / 2):
+	case <-time.After(3 * unit):
 		fmt.Println("not yet: deadline exceeded while waiting for the group")
 	}
 	<-all
