@@ -10,8 +10,11 @@ mod leak;
 mod mutex;
 mod pipeline;
 mod race;
+mod rate_limiter;
+mod retry;
 mod rwmutex;
 mod select;
+mod semaphore;
 mod state;
 mod supervision;
 mod time_out;
@@ -177,6 +180,27 @@ pub(crate) const SECTIONS: &[Section] = &[
         "workerPool(jobs, results, workers)",
         "WorkerPool::spawn(&scope, pool(\"square\").workers(3), f), pool.results(jobs)",
         "A panic costs its own job. The results close once, after the last of them."
+    ),
+    section!(
+        "semaphore",
+        semaphore,
+        "sem <- struct{}{}; go func() { defer func() { <-sem }(); process(item) }()",
+        "let permit = semaphore.acquire().await?; scope.go(..)",
+        "A permit is a guard that moves into the task. A large request is not overtaken."
+    ),
+    section!(
+        "rate-limiter",
+        rate_limiter,
+        "rate.NewLimiter(rate.Every(d), 3); limiter.Wait(ctx)",
+        "RateLimiter::spawn(&scope, Limit::every(d), 3), limiter.wait()",
+        "Tokens are counted in whole numbers. A wait that would be too late takes none."
+    ),
+    section!(
+        "retry",
+        retry,
+        "for { if err = f(); err == nil { break }; select { case <-time.After(d): .. } }",
+        "retry(policy, || async { .. })",
+        "The delays grow up to a cap, with jitter, and the context ends them."
     ),
     section!(
         "leak",
