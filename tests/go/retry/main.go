@@ -35,7 +35,7 @@ func retry(ctx context.Context, attempts int, pause, limit time.Duration, f func
 		case err == nil:
 			return nil
 		case !errors.Is(err, errBusy):
-			return fmt.Errorf("attempt %d failed, not to be retried; the last error: %w", attempt, err)
+			return fmt.Errorf("not to be retried after attempt %d; the last error: %w", attempt, err)
 		case attempt == attempts:
 			return fmt.Errorf("gave up after %d attempts; the last error: %w", attempt, err)
 		}
@@ -44,7 +44,7 @@ func retry(ctx context.Context, attempts int, pause, limit time.Duration, f func
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("deadline exceeded after %d attempts; the last error: %w", attempt, err)
+			return fmt.Errorf("deadline exceeded after attempt %d; the last error: %w", attempt, err)
 		}
 		pause = min(2*pause, limit)
 	}
