@@ -161,6 +161,13 @@ fn every_pattern_has_a_row_in_the_architecture() {
 }
 
 #[test]
+fn every_behaviour_of_go_has_a_test() {
+    let tree = Tree::load();
+    let text = tree.text("GO.md");
+    check(rules::behaviours_have_tests("GO.md", &text, &tree.sources));
+}
+
+#[test]
 fn no_file_grows_too_long() {
     check_sources(rules::size);
 }

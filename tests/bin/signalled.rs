@@ -15,6 +15,7 @@ fn main() -> Result<()> {
         Some("two") => two_runtimes(),
         Some("driver") => under_a_driver(),
         Some("after") => after_the_end(),
+        Some("worker") => worker_loop(),
         other => Err(Failure::message(format!("there is no mode {other:?}"))),
     }
 }
@@ -128,4 +129,27 @@ fn after_the_end() -> Result<()> {
     std::io::stdin().read_line(&mut line)?;
     println!("alive");
     Ok(())
+}
+
+/// Go's `worker(ctx)`, which polls its context between two pieces of work.
+fn worker_loop() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let stop = runtime.context().with_signals([Signal::Interrupt])?;
+    runtime.block_on(|scope| async move {
+        println!("ready");
+        let worker = scope.go(async move {
+            loop {
+                select! {
+                    ended = stop.done() => {
+                        println!("worker stopped: {ended}");
+                        return Ok(());
+                    }
+                    default => sleep(1.millis()).await?,
+                }
+            }
+        });
+        worker.await?;
+        println!("ended in order");
+        Ok(())
+    })
 }

@@ -345,3 +345,28 @@ fn a_file_for_tests_only_is_known() {
         [false, true, true, false]
     );
 }
+
+#[test]
+fn a_behaviour_without_a_test_is_found() {
+    let text = "| Id | Go |\n| --- | --- |\n| CH-03 | counts |\n| CH-04 | closes |\n| CH-27 | views |\n| [Once](#once) | x |\n";
+    let sources = [
+        Source::new(
+            "tests/go_channel.rs",
+            "fn ch_03_counts() {}\n// fn ch_04_in_a_comment() {}\n",
+        ),
+        Source::new(
+            "crates/greenroom-core/src/channel.rs",
+            "fn ch_04_is_no_test() {}\n",
+        ),
+        Source::new("tests/compile_fail/ch_27_views.rs", "fn main() {}\n"),
+    ];
+    let found: Vec<String> = rules::behaviours_have_tests("GO.md", text, &sources)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("GO.md:4: CH-04 has no test"),
+        "{found:?}"
+    );
+}

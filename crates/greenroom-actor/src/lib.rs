@@ -24,8 +24,8 @@ pub use blocking::blocking;
 pub use mailbox::Overflow;
 pub use reply::ReplyTo;
 pub use runtime::{
-    Builder, LookupError, Placement, Runtime, RuntimeError, ShutdownReport, SingleThread,
-    SingleThreadBuilder,
+    Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,
+    SingleThread, SingleThreadBuilder,
 };
 pub use scope::{CollectedErrors, JoinError, JoinHandle, OnError, Scope, ScopeError};
 pub use signals::{Signal, WithSignals};

@@ -10,6 +10,7 @@ mod launch;
 mod leak;
 mod mutex;
 mod pipeline;
+mod race;
 mod rate_limiter;
 mod retry;
 mod rwmutex;
@@ -223,6 +224,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         "go func() { ch <- expensive() }() that nobody receives",
         "a task ends with its consumer, its context or its scope",
         "What would stay blocked for ever has an end here."
+    ),
+    section!(
+        "data-race",
+        race,
+        "go func() { counter++ }(), twice",
+        "counter.update(|n| *n += 1)",
+        "Two tasks that borrow one variable do not compile. Its owner counts for all of them."
     ),
     section!(
         "supervision",

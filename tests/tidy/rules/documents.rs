@@ -76,3 +76,49 @@ pub(crate) fn named_checks(path: &str, text: &str, tidy: &Source) -> Vec<Breach>
     }
     out
 }
+
+const BEHAVIOURS: &str = "each behaviour in the table of GO.md has a test whose name begins with its id, such as `ch_03_`";
+
+/// A file under tests/compile_fail counts as a test of its own name.
+pub(crate) fn behaviours_have_tests(path: &str, text: &str, sources: &[Source]) -> Vec<Breach> {
+    let tests = sources.iter().filter(|source| is_test_file(&source.path));
+    let names: Vec<&str> = tests
+        .flat_map(|source| {
+            let pairs = source.tokens.windows(2);
+            let functions = pairs
+                .filter(|pair| pair[0].word() == Some("fn"))
+                .filter_map(|pair| pair[1].word());
+            functions.chain(source.path.strip_prefix("tests/compile_fail/"))
+        })
+        .collect();
+    let has_test = |id: &str| {
+        let start = format!("{}_", id.to_lowercase().replace('-', "_"));
+        names.iter().any(|name| name.starts_with(&start))
+    };
+    let ids = text.lines().enumerate().filter_map(|(index, line)| {
+        let id = line.strip_prefix("| ")?.split(' ').next()?;
+        is_behaviour(id).then_some((index + 1, id))
+    });
+    ids.filter(|(_, id)| !has_test(id))
+        .map(|(line, id)| Breach {
+            path: path.to_owned(),
+            line,
+            what: format!("{id} has no test"),
+            rule: BEHAVIOURS,
+        })
+        .collect()
+}
+
+fn is_test_file(path: &str) -> bool {
+    path.starts_with("tests/") || path.starts_with("crates/") && path.contains("/tests/")
+}
+
+/// Whether a text is the id of a behaviour, such as `CH-03`.
+fn is_behaviour(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(letters, digits)| {
+        !letters.is_empty()
+            && letters.chars().all(|c| c.is_ascii_uppercase())
+            && digits.len() == 2
+            && digits.chars().all(|c| c.is_ascii_digit())
+    })
+}

@@ -5,7 +5,7 @@ mod manifests;
 
 use std::fmt;
 
-pub(crate) use documents::{named_checks, pattern_has_row, readme_commands};
+pub(crate) use documents::{behaviours_have_tests, named_checks, pattern_has_row, readme_commands};
 pub(crate) use manifests::{
     arrows, folder_is_name, listed_targets, members, no_executor, own_names,
     owners_of_dependencies, workspace_lints,

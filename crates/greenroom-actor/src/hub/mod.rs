@@ -112,6 +112,10 @@ impl Hub {
         self.queue.close();
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// Returns what is being polled at this moment, if anything is.
     pub(crate) fn polling(&self) -> Option<Arc<TaskInfo>> {
         let slot = self.polling.load(Relaxed);

@@ -185,6 +185,22 @@ impl Core {
             .collect()
     }
 
+    /// Returns the open scopes without an outer one whose end somebody waits for.
+    pub(super) fn scopes_waited_for(&self) -> Vec<Id> {
+        let scopes: Vec<_> = self.state.lock().scopes.values().cloned().collect();
+        let open = scopes.iter().filter_map(Weak::upgrade);
+        open.filter(|scope| !scope.is_abandoned())
+            .map(|scope| scope.id.clone())
+            .collect()
+    }
+
+    /// Returns whether the arbiter of this name has ended, and with it all that ran there.
+    pub(super) fn has_ended(&self, arbiter: &str) -> bool {
+        let is_running = self.ended.running().iter().any(|name| name == arbiter);
+        let mut hubs = self.hubs.iter().filter(|hub| hub.name() == arbiter);
+        !is_running && hubs.all(|hub| hub.is_closed())
+    }
+
     pub(super) fn cancel(&self, cause: Cause) {
         self.cancel.cancel(cause);
     }

@@ -1,5 +1,6 @@
 //! The runtime: its threads, its root, its beginning and its end.
 
+mod alive;
 mod builder;
 mod core;
 mod error;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use greenroom_core::registry::{Registry, Snapshot};
 use greenroom_core::{Context, Driver, Name, Result};
 
+pub use alive::{Alive, Living};
 pub use builder::{Builder, SingleThreadBuilder};
 pub(crate) use core::Core;
 pub use error::{LookupError, RuntimeError};
@@ -171,6 +173,36 @@ impl Runtime {
     /// Cancel safe: it only reads.
     pub async fn snapshot(&self, patience: Duration) -> Snapshot {
         self.registry().snapshot(self.context(), patience).await
+    }
+
+    /// Returns who lives, and who of them is a leak; see [`Alive`]. Waits up to a second of the
+    /// runtime's time for arbiters that are busy, and names those that did not answer.
+    ///
+    /// It tells what a scope that does not end waits for.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only reads.
+    pub async fn alive(&self) -> Alive {
+        alive::look(self.core()).await
+    }
+
+    /// Checks that nothing lives that nobody waits for; see [`Alive`]. For the end of a test.
+    ///
+    /// What was cancelled just now gets half a second of the runtime's time to end. It blocks this
+    /// thread meanwhile. It looks at this runtime only, so that tests may run beside each other.
+    ///
+    /// # Panics
+    /// - There is a leak, or an arbiter did not answer; the message lists them with the place where each
+    ///   was spawned.
+    /// - It is called on an arbiter, which it would block: await [`alive`](Self::alive) there, and call
+    ///   [`Alive::assert_no_leaks`].
+    #[track_caller]
+    pub fn assert_no_leaks(&self) {
+        assert!(!self.core().is_single(), "{}", RuntimeError::NeedsItsThread);
+        match greenroom_core::blocking::wait(alive::settled(self.core())) {
+            Ok(alive) => alive.assert_no_leaks(),
+            Err(on_arbiter) => panic!("{on_arbiter}"),
+        }
     }
 
     /// Returns how many arbiters there are.

@@ -14,7 +14,7 @@ use greenroom_core::{Driver, Id, Panic, current};
 use super::Core;
 
 /// How long something that was cancelled gets to come to an await, and a thread to end.
-const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(500);
 
 /// What a shutdown found.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use greenroom_core::{Result, current, unwind};
 
+use super::alive::{self, Alive};
 use super::builder::MakeDriver;
 use super::shutdown::{self, ShutdownReport};
 use super::{Core, Home, Runtime, RuntimeError};
@@ -92,6 +93,45 @@ impl SingleThread {
             return Err(RuntimeError::InsideAsync.into());
         }
         self.thread().block_on(self.runtime.scope(body))
+    }
+
+    /// Returns who lives; see [`Runtime::alive`]. Call that on a clone of the [`Runtime`] inside the body.
+    ///
+    /// # Panics
+    /// It is called inside a task, or inside another asynchronous runtime.
+    #[track_caller]
+    pub fn alive(&self) -> Alive {
+        self.assert_may_block();
+        self.thread().block_on(alive::look(self.runtime.core()))
+    }
+
+    /// Checks that nothing lives that nobody waits for; see [`Runtime::assert_no_leaks`].
+    ///
+    /// # Panics
+    /// - There is a leak; the message lists each with the place where it was spawned.
+    /// - It is called inside a task, or inside another asynchronous runtime.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// let runtime = Runtime::builder().single_thread().build()?;
+    /// runtime.block_on(|scope| async move { Ok(scope.go(async { Ok(1) }).await?) })?;
+    /// runtime.assert_no_leaks();
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_no_leaks(&self) {
+        self.assert_may_block();
+        (self.thread().block_on(alive::settled(self.runtime.core()))).assert_no_leaks();
+    }
+
+    #[track_caller]
+    fn assert_may_block(&self) {
+        assert!(
+            current::driver().is_none(),
+            "it would block the thread that it is called on: await `Runtime::alive` inside a task"
+        );
+        assert!(!is_inside_async(), "{}", RuntimeError::InsideAsync);
     }
 
     /// Ends everything; see [`Runtime::shutdown`].

@@ -77,7 +77,7 @@ where
     let dropped = OnDrop::new({
         let scope = scope.clone();
         move || {
-            scope.refuse_new();
+            scope.abandon();
             scope.cancel(Cause::ScopeDropped);
         }
     });

@@ -37,6 +37,8 @@ pub(crate) struct Inner {
 
 struct State {
     open: bool,
+    // The future that waits for the end was dropped.
+    is_abandoned: bool,
     running: usize,
     on_error: OnError,
     limit: Option<NonZeroUsize>,
@@ -72,6 +74,7 @@ impl Inner {
             home,
             state: Mutex::new(State {
                 open: true,
+                is_abandoned: false,
                 running: 0,
                 on_error: OnError::default(),
                 limit: None,
@@ -197,6 +200,18 @@ impl Inner {
     /// Takes no new children from now on; those that run go on.
     pub(crate) fn refuse_new(&self) {
         self.state.lock().open = false;
+    }
+
+    /// Notes that nobody waits for the end any more. From now on it takes no new children.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.open = false;
+        state.is_abandoned = true;
+    }
+
+    /// Returns whether nobody waits for the end any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.state.lock().is_abandoned
     }
 
     pub(crate) fn running(&self) -> usize {

@@ -169,3 +169,50 @@ fn an_after_function_is_stopped_or_started_never_both() {
         assert_eq!(w.manual.run_spawned(), usize::from(!stopped));
     }
 }
+
+#[test]
+fn an_after_function_of_a_descendant_runs_when_an_ancestor_ends() {
+    let w = World::new();
+    let (top, cancel) = w.root.with_cancel_cause();
+    let leaf = top.with_value(1_u8).with_timeout(1.secs()).with_cancel().0;
+    let (ran, has_run) = flag();
+    let _ = leaf.after_func(raise(&ran));
+    // One that is detached has an end of its own only.
+    let (wrong, has_gone_wrong) = flag();
+    let _ = leaf.without_cancel().after_func(raise(&wrong));
+    cancel.cancel("top");
+    w.manual.run_spawned();
+    assert!(has_run() && !has_gone_wrong());
+}
+
+#[test]
+fn two_contexts_are_merged_by_an_after_function() {
+    // The one that ends first ends the merged one, with its cause.
+    for first in 0..2 {
+        let w = World::new();
+        let (a, cancel_a) = w.root.with_value("a").with_cancel_cause();
+        let (b, cancel_b) = w.root.with_cancel_cause();
+        let (merged, cancel) = a.with_cancel_cause();
+        let source = b.clone();
+        let mut after = b.after_func(async move {
+            if let Some(cause) = source.cause() {
+                cancel.cancel(cause);
+            }
+        });
+        if first == 0 {
+            cancel_a.cancel("by a");
+            check(&merged, "cancelled: by a");
+            assert!(after.stop(), "it is taken back when it is not needed");
+            cancel_b.cancel("by b");
+            w.manual.run_spawned();
+            check(&merged, "cancelled: by a");
+        } else {
+            cancel_b.cancel("by b");
+            w.manual.run_spawned();
+            check(&merged, "cancelled: by b");
+            check(&a, None);
+            assert!(!after.stop());
+        }
+        assert_eq!(merged.value::<&str>(), Some(&"a"));
+    }
+}

@@ -7,7 +7,9 @@
 
 mod after_funcs;
 mod cancel;
+mod causes;
 mod deadlines;
+mod layers;
 mod run;
 mod size;
 mod threads;

@@ -22,6 +22,36 @@
 //! # })?; Ok::<(), greenroom_core::Failure>(())
 //! ```
 //!
+//! # No data race
+//! Two tasks that count up one variable are a data race in Go, which compiles. Here each task would
+//! borrow the variable, and that does not:
+//!
+//! ```compile_fail,E0373
+//! # use greenroom_actor::Scope;
+//! fn counts(scope: &Scope) {
+//!     let mut counter = 0;
+//!     scope.go(async { Ok(counter += 1) }).detach();
+//!     scope.go(async { Ok(counter += 1) }).detach();
+//! }
+//! ```
+//! With an owner, who counts for all:
+//!
+//! ```
+//! # use greenroom_actor::Runtime;
+//! # use greenroom_patterns::state::State;
+//! # let runtime = Runtime::builder().single_thread().paused().build()?;
+//! # runtime.block_on(|scope| async move {
+//! let counter = State::spawn(&scope, 0).await?;
+//! for _ in 0..2 {
+//!     let counter = counter.clone();
+//!     scope.go(async move { Ok(counter.update(|n| *n += 1).await?) }).detach();
+//! }
+//! scope.join().await?;
+//! assert_eq!(counter.read(|n| *n).await?, 2);
+//! # Ok(())
+//! # })?; Ok::<(), greenroom_core::Failure>(())
+//! ```
+//!
 //! # Invariants
 //! 1. The value has one owner, an actor; closures run in it one at a time, to their end.
 //! 2. An update takes effect whole or not at all, unless the state was

@@ -1,0 +1,3 @@
+module greenroom.test/parity
+
+go 1.25

@@ -1,0 +1,70 @@
+// A channel of jobs, some workers, a channel of results. A panic costs one job.
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+type result struct {
+	square int
+	err    error
+}
+
+func process(job int) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.err = fmt.Errorf("%v", p)
+		}
+	}()
+	if job == 7 {
+		panic("job 7 is broken")
+	}
+	time.Sleep(time.Duration(job%3) * time.Millisecond)
+	return result{square: job * job}
+}
+
+func workerPool(jobs <-chan int, results chan<- result, workers int) {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for job := range jobs {
+				results <- process(job)
+			}
+		})
+	}
+	wg.Wait()
+	close(results)
+}
+
+func main() {
+	jobs, results := make(chan int, 10), make(chan result)
+	go workerPool(jobs, results, 3)
+	go func() {
+		defer close(jobs)
+		for job := range 10 {
+			jobs <- job + 1
+		}
+	}()
+	for r := range results {
+		if r.err != nil {
+			fmt.Println(r.err)
+		} else {
+			fmt.Println(r.square)
+		}
+	}
+
+	// One job by itself, with a deadline.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	one := make(chan result, 1)
+	go func() { one <- process(12) }()
+	select {
+	case r := <-one:
+		fmt.Println(r.square)
+	case <-ctx.Done():
+		fmt.Println(ctx.Err())
+	}
+}
