@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 
-use greenroom_actor::{IdleError, JoinError, OnError, Placement, Runtime, Scope};
+use greenroom_actor::{IdleError, JoinError, JoinHandle, OnError, Placement, Runtime, Scope};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Failure, Result};
@@ -27,6 +27,10 @@ where
             unreachable!("seed {seed}: {failure:?}");
         }
     }
+}
+
+fn started<T, F>(result: Result<JoinHandle<T>, F>) -> JoinHandle<T> {
+    result.unwrap_or_else(|_future| unreachable!("the scope has not ended"))
 }
 
 /// Polls once, and drops the future.
@@ -105,6 +109,10 @@ fn after_the_end_of_the_scope_it_starts_nothing() {
             kept.go(async { Ok(()) }).await,
             Err(JoinError::Ended)
         ));
+        let Some(place) = kept.try_reserve() else {
+            unreachable!("nothing has a place");
+        };
+        assert!(kept.go_in(place, async { Ok(()) }).is_err());
         kept.idle().await?;
         Ok(())
     });
@@ -176,7 +184,8 @@ fn places_go_to_who_has_waited_longest_held_tasks_included() {
             } else {
                 tasks.push(scope.go(async move {
                     let place = branch.reserve().await?;
-                    Ok(branch.go_in(place, work).await?)
+                    started(branch.go_in(place, work)).await?;
+                    Ok(())
                 }));
             }
             sleep(1.millis()).await?;
@@ -237,9 +246,7 @@ fn a_place_of_another_branch_goes_back_to_it() {
         one.set_limit(Some(1))?;
         other.set_limit(Some(1))?;
         let place = one.reserve().await?;
-        other
-            .go_in(place, async { Ok(sleep(1.secs()).await?) })
-            .detach();
+        started(other.go_in(place, async { Ok(sleep(1.secs()).await?) })).detach();
         assert!(one.try_reserve().is_some());
         assert!(other.try_reserve().is_none());
         other.idle().await?;
@@ -267,15 +274,14 @@ fn never_more_than_the_limit_run_on_several_arbiters() {
                         for _ in 0..50 {
                             let place = branch.reserve().await?;
                             let (now, done) = (now.clone(), done.clone());
-                            branch
-                                .go_in(place, async move {
-                                    assert!(now.fetch_add(1, SeqCst) < 3);
-                                    sleep(20.micros()).await?;
-                                    now.fetch_sub(1, SeqCst);
-                                    done.fetch_add(1, SeqCst);
-                                    Ok(())
-                                })
-                                .detach();
+                            started(branch.go_in(place, async move {
+                                assert!(now.fetch_add(1, SeqCst) < 3);
+                                sleep(20.micros()).await?;
+                                now.fetch_sub(1, SeqCst);
+                                done.fetch_add(1, SeqCst);
+                                Ok(())
+                            }))
+                            .detach();
                         }
                         Ok(())
                     })

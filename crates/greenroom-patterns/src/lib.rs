@@ -8,6 +8,7 @@ mod flow;
 pub mod generate;
 pub mod pipeline;
 pub mod state;
+pub mod task_group;
 pub mod wait_group;
 pub mod worker_pool;
 
@@ -17,6 +18,7 @@ pub mod prelude {
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
     pub use crate::state::State;
+    pub use crate::task_group::TaskGroup;
     pub use crate::wait_group::WaitGroup;
     pub use crate::worker_pool::{WorkerPool, pool};
 }

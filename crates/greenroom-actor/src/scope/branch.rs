@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
+use std::panic::Location;
 
 use greenroom_core::error::{Cause, ContextError};
+use greenroom_core::task::TaskKind;
 use greenroom_core::{Context, Failure, Id, Result};
 
 use super::body::{self, NotIdle};
@@ -60,21 +62,30 @@ impl Branch {
         self.0.go(future)
     }
 
-    /// Starts a task in a place that was taken before.
+    /// Starts a task in a place that was taken before, which it gives back at its end.
     ///
-    /// Otherwise as [`go`](Self::go). A place of another branch is given back, and the task is started as
-    /// by `go`.
+    /// A place of another branch goes back there, and the task is started as by [`go`](Self::go).
+    ///
+    /// # Errors
+    /// The future, if the scope has ended. It did not run.
     #[track_caller]
-    pub fn go_in<T, F>(&self, place: Place, future: F) -> JoinHandle<T>
+    pub fn go_in<T, F>(&self, place: Place, future: F) -> Result<JoinHandle<T>, F>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        if place.is_of(&self.0) {
-            place.launch(&self.0, future)
-        } else {
-            self.0.go(future)
-        }
+        let place = place.is_of(&self.0).then_some(place);
+        let started = self
+            .0
+            .try_launch(TaskKind::Task, Location::caller(), place, move || future);
+        started.map_err(|make| make())
+    }
+
+    /// Returns this branch such that tasks started through the returned handle report `location` as the
+    /// place where they were spawned.
+    #[must_use]
+    pub fn at(&self, location: &'static Location<'static>) -> Self {
+        Self(self.0.at(location))
     }
 
     /// Waits for a place under the limit, first come, first served, together with the tasks that are held.

@@ -357,9 +357,26 @@ impl Scope {
         F: Future<Output = Result<T>> + 'static,
         M: FnOnce() -> F + Send + 'static,
     {
+        self.try_launch(kind, spawned_at, place, make)
+            .unwrap_or_else(|_make| JoinHandle::refused())
+    }
+
+    /// Starts a task, or gives it back if the scope has ended.
+    fn try_launch<T, F, M>(
+        &self,
+        kind: TaskKind,
+        spawned_at: &'static Location<'static>,
+        place: Option<Place>,
+        make: M,
+    ) -> Result<JoinHandle<T>, M>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        M: FnOnce() -> F + Send + 'static,
+    {
         let inner = &self.inner;
         if inner.enter().is_err() {
-            return JoinHandle::refused();
+            return Err(make);
         }
         let spawned_at = self.spawned_at.unwrap_or(spawned_at);
         let is_limited = kind != TaskKind::Kernel && !self.is_unlimited;
@@ -403,7 +420,7 @@ impl Scope {
             None if is_limited => inner.start(driver, task),
             _ => driver.spawn(task),
         }
-        JoinHandle::new(cell, id, cancel)
+        Ok(JoinHandle::new(cell, id, cancel))
     }
 }
 

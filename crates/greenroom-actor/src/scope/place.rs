@@ -1,17 +1,14 @@
 //! A place under the limit of a scope, taken before its task is there.
 
 use std::fmt;
-use std::future::Future;
-use std::panic::Location;
 use std::sync::Arc;
 use std::task::Poll;
 
-use greenroom_core::Result;
 use greenroom_core::error::ContextError;
-use greenroom_core::task::{TaskKind, WaitKind};
+use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
 
-use super::{Inner, JoinHandle, Scope};
+use super::{Inner, Scope};
 
 /// The right to run one task under the limit of a [`Branch`](super::Branch). Dropped, it goes to the
 /// next one that waits.
@@ -35,17 +32,6 @@ impl Place {
     /// Leaves it to the task that runs in it.
     pub(super) fn hand_over(mut self) {
         self.scope = None;
-    }
-
-    /// Starts a task in this place, which it gives back at its end.
-    #[track_caller]
-    pub(super) fn launch<T, F>(self, scope: &Scope, future: F) -> JoinHandle<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        let at = Location::caller();
-        scope.launch(TaskKind::Task, at, Some(self), move || future)
     }
 }
 
