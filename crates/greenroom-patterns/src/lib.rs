@@ -6,7 +6,9 @@
 pub mod fan;
 mod flow;
 pub mod generate;
+pub mod once;
 pub mod pipeline;
+pub mod single_flight;
 pub mod state;
 pub mod task_group;
 pub mod wait_group;
@@ -16,7 +18,9 @@ pub mod worker_pool;
 pub mod prelude {
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
+    pub use crate::once::Once;
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::single_flight::SingleFlight;
     pub use crate::state::State;
     pub use crate::task_group::TaskGroup;
     pub use crate::wait_group::WaitGroup;

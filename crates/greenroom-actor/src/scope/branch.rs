@@ -62,6 +62,19 @@ impl Branch {
         self.0.go(future)
     }
 
+    /// Starts a task whose future is made on the thread that runs it, and need not be `Send`.
+    ///
+    /// Otherwise as [`go`](Self::go).
+    #[track_caller]
+    pub fn go_local<T, F, M>(&self, make: M) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        M: FnOnce() -> F + Send + 'static,
+    {
+        self.0.go_local(make)
+    }
+
     /// Starts a task in a place that was taken before, which it gives back at its end.
     ///
     /// A place of another branch goes back there, and the task is started as by [`go`](Self::go).
