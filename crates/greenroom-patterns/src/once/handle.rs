@@ -155,18 +155,18 @@ impl<T: Send + Sync + 'static> Once<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn get(&self) -> Result<Arc<T>, OnceError> {
-        if let Some(outcome) = self.try_get() {
-            return outcome;
-        }
-        let asker = current::task_id();
-        match self.address.ask(Get { asker }).await {
-            Ok(outcome) => outcome,
-            // Its owner may have ended just after it was made.
-            Err(error) => match (OnceError::from(error), self.try_get()) {
-                (OnceError::Closed, Some(outcome)) => outcome,
-                (error, _) => Err(error),
-            },
+    pub fn get(&self) -> impl Future<Output = Result<Arc<T>, OnceError>> + Send + use<T> {
+        // Not an async function: one that held the handle would not be `Send` in a task if `T` has a
+        // lifetime, be it `'static`.
+        let there = match self.try_get() {
+            Some(outcome) => Ok(outcome),
+            None => Err(self.clone()),
+        };
+        async move {
+            match there {
+                Ok(outcome) => outcome,
+                Err(once) => once.ask().await,
+            }
         }
     }
 
@@ -179,6 +179,18 @@ impl<T: Send + Sync + 'static> Once<T> {
     #[must_use]
     pub fn try_get(&self) -> Option<Result<Arc<T>, OnceError>> {
         (*self.finished.get()).clone()
+    }
+
+    async fn ask(self) -> Outcome<T> {
+        let asker = current::task_id();
+        match self.address.ask(Get { asker }).await {
+            Ok(outcome) => outcome,
+            // Its owner may have ended just after it was made.
+            Err(error) => match (OnceError::from(error), self.try_get()) {
+                (OnceError::Closed, Some(outcome)) => outcome,
+                (error, _) => Err(error),
+            },
+        }
     }
 
     #[track_caller]
