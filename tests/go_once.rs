@@ -178,7 +178,11 @@ fn an_error_is_kept_with_its_original() {
         assert!(once.try_get().is_some_and(|kept| kept.is_err()));
         assert_eq!(runs.so_far(), 1);
         // Through `?` too.
-        let raised: Result<()> = async { Ok(drop(once.get().await?)) }.await;
+        let raised: Result<()> = async {
+            once.get().await?;
+            Ok(())
+        }
+        .await;
         assert!(raised.is_err_and(|raised| raised.downcast_ref() == Some(&Boom("e1"))));
         Ok(())
     });
@@ -455,7 +459,11 @@ fn a_panic_payload_is_there_for_one_who_takes_it() {
         assert_eq!(panic.message(), None);
         let payload = panic.take_payload();
         assert!(payload.is_some_and(|payload| payload.downcast_ref() == Some(&7_u8)));
-        let raised: Result<()> = async { Ok(drop(once.get().await?)) }.await;
+        let raised: Result<()> = async {
+            once.get().await?;
+            Ok(())
+        }
+        .await;
         assert!(raised.is_err_and(|raised| raised.downcast_ref::<Panic>().is_some()));
         Ok(())
     });

@@ -11,7 +11,7 @@ use greenroom_core::wait::Wait;
 use super::{Inner, Scope};
 
 /// The right to run one task under the limit of a [`Branch`](super::Branch). Dropped, it goes to the
-/// next one that waits.
+/// next one that waits; until then it counts as a task that runs.
 #[must_use = "a place that is dropped goes to the next one that waits"]
 pub struct Place {
     // None when a task has it.

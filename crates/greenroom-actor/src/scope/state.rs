@@ -6,6 +6,9 @@
 //! 2. The scope ends when its body has ended and `running` is zero; `open` is cleared in that same
 //!    critical section, so that no child can slip in behind.
 //! 3. The first error is kept; later ones are kept only when errors are collected.
+//! 4. A place under the limit that was granted is its turn's until that is looked at or left. A turn that
+//!    is left after its grant hands the place on.
+//! 5. Whoever enters a branch has entered its outer scope before, and leaves it after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;

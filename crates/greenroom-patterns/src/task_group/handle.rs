@@ -20,7 +20,8 @@ pub struct TaskGroup {
 impl TaskGroup {
     /// Makes a group whose first error cancels its context: Go's `errgroup.WithContext`.
     ///
-    /// The context is derived from the current one, or from the scope's outside its runtime. Nothing is
+    /// The context is derived from the current one, or from the scope's outside its runtime. Tasks are placed
+    /// and named as this handle to the scope says, and do not count under the scope's own limit. Nothing is
     /// started, and a group without tasks leaves nothing behind.
     ///
     /// # Examples
