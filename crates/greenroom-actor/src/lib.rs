@@ -27,6 +27,8 @@ pub use runtime::{
     Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,
     SingleThread, SingleThreadBuilder,
 };
-pub use scope::{CollectedErrors, JoinError, JoinHandle, OnError, Scope, ScopeError};
+pub use scope::{
+    Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,
+};
 pub use signals::{Signal, WithSignals};
 pub use supervision::{ActorBuilder, Kept, Restart, SpawnError};

@@ -6,11 +6,14 @@
 pub mod fan;
 mod flow;
 pub mod generate;
+pub mod once;
 pub mod pipeline;
 pub mod rate_limiter;
 pub mod retry;
 pub mod semaphore;
+pub mod single_flight;
 pub mod state;
+pub mod task_group;
 pub mod wait_group;
 pub mod worker_pool;
 
@@ -18,11 +21,14 @@ pub mod worker_pool;
 pub mod prelude {
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
+    pub use crate::once::Once;
     pub use crate::pipeline::{Pipeline, stage};
     pub use crate::rate_limiter::{Limit, RateLimiter};
     pub use crate::retry::{Backoff, RetryPolicy, retry};
     pub use crate::semaphore::{Permit, Semaphore};
+    pub use crate::single_flight::SingleFlight;
     pub use crate::state::State;
+    pub use crate::task_group::TaskGroup;
     pub use crate::wait_group::WaitGroup;
     pub use crate::worker_pool::{WorkerPool, pool};
 }

@@ -9,6 +9,7 @@ mod generator;
 mod launch;
 mod leak;
 mod mutex;
+mod once;
 mod pipeline;
 mod race;
 mod rate_limiter;
@@ -16,8 +17,10 @@ mod retry;
 mod rwmutex;
 mod select;
 mod semaphore;
+mod single_flight;
 mod state;
 mod supervision;
+mod task_group;
 mod ticker;
 mod time_out;
 mod unbuffered;
@@ -84,6 +87,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         "wg.Add(1); go func() { defer wg.Done(); .. }(); wg.Wait()",
         "let member = group.member()?; scope.go(..); group.wait()",
         "A member is a guard: its drop counts as done, by a return, a panic or a cancel."
+    ),
+    section!(
+        "task-group",
+        task_group,
+        "g, ctx := errgroup.WithContext(ctx); g.SetLimit(2); g.Go(..); g.Wait()",
+        "TaskGroup::new(&scope), group.set_limit(2)?, group.go(..).await?, group.wait()",
+        "The first error ends the others and is the result. A panic is an error too."
     ),
     section!(
         "unbuffered",
@@ -189,6 +199,20 @@ pub(crate) const SECTIONS: &[Section] = &[
         "c.mu.RLock(); item, ok := c.items[key]; c.mu.RUnlock()",
         "items.watch(), watch.get().get(key)",
         "Readers take the last snapshot, without a message and without a lock."
+    ),
+    section!(
+        "once",
+        once,
+        "once.Do(func() { instance = .. }), sync.OnceValue(f)",
+        "Once::spawn(&scope, init), once.get()",
+        "The run is a task of the scope: a caller that gives up ends it for nobody."
+    ),
+    section!(
+        "single-flight",
+        single_flight,
+        "v, err, shared := g.Do(key, load)",
+        "flights.call(key, load), flights.start(key, load)",
+        "Who asks for a key in flight joins its run. When nobody waits, that is cancelled."
     ),
     section!(
         "worker-pool",

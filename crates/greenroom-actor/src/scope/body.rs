@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use greenroom_core::current;
-use greenroom_core::error::Cause;
+use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Failure, Id, Result};
@@ -194,27 +194,42 @@ async fn until(scope: &Arc<Inner>, mut poll: impl FnMut(&mut std::task::Context<
 
 /// Waits for the tasks of a scope; ended by the context of the waiter.
 pub(super) async fn join(scope: &Arc<Inner>) -> Result<()> {
-    if let Some(waiter) = current::task().filter(|task| is_awaited(task, &scope.id)) {
-        return Err(ScopeError::Cycle {
+    let idle = idle(scope).await;
+    match (idle, scope.first_error()) {
+        (Err(NotIdle::Cycle { waiter }), _) => Err(ScopeError::Cycle {
             scope: scope.id.clone(),
-            waiter: waiter.id.clone(),
+            waiter,
         }
-        .into());
+        .into()),
+        (_, Some(failure)) => Err(failure),
+        (Err(NotIdle::Ended(error)), None) => Err(error.into()),
+        (Ok(()), None) => Ok(()),
+    }
+}
+
+/// Why a wait for the tasks of a scope has ended before them.
+pub(super) enum NotIdle {
+    Cycle { waiter: Id },
+    Ended(ContextError),
+}
+
+/// Waits for the tasks of a scope, whatever they give.
+pub(super) async fn idle(scope: &Arc<Inner>) -> Result<(), NotIdle> {
+    if let Some(waiter) = current::task().filter(|task| is_awaited(task, &scope.id)) {
+        let waiter = waiter.id.clone();
+        return Err(NotIdle::Cycle { waiter });
     }
     let mut wait = Wait::new(WaitKind::ScopeEnd);
     let ended = std::future::poll_fn(|cx| {
         if scope.poll_tasks_done(cx).is_ready() {
-            return Poll::Ready(None);
+            return Poll::Ready(Ok(()));
         }
-        wait.poll(cx, || Some(scope.id.clone()), None).map(Some)
+        wait.poll(cx, || Some(scope.id.clone()), None)
+            .map(|ended| Err(NotIdle::Ended(ended)))
     })
     .await;
     wait.end();
-    match (scope.first_error(), ended) {
-        (Some(failure), _) => Err(failure),
-        (None, Some(error)) => Err(error.into()),
-        (None, None) => Ok(()),
-    }
+    ended
 }
 
 /// Whether a scope's tasks are not done before this one is. The scope's actors are not among them, nor

@@ -7,9 +7,11 @@
 //! actors one by one, the last started first.
 
 pub(crate) mod body;
+mod branch;
 mod children;
 mod error;
 mod join;
+mod place;
 mod run;
 mod state;
 
@@ -21,14 +23,15 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_core::error::{Cause, NameError};
-use greenroom_core::task::{Task, TaskInfo, TaskKind, WaitKind, yield_now};
-use greenroom_core::wait::Wait;
+use greenroom_core::task::{Task, TaskInfo, TaskKind, yield_now};
 use greenroom_core::{Context, Failure, Id, Name, Result};
 
 pub(crate) use body::run;
+pub use branch::{Branch, IdleError};
 pub(crate) use children::Child;
 pub use error::{CollectedErrors, ScopeError};
 pub use join::{JoinError, JoinHandle};
+pub use place::Place;
 pub(crate) use run::{OnDrop, Outcome, guarded};
 pub(crate) use state::Inner;
 
@@ -47,6 +50,8 @@ pub enum OnError {
     CancelSiblings,
     /// Every child goes on; the scope's error is a [`CollectedErrors`] with all of them.
     Collect,
+    /// Every child goes on; the first error is the scope's own (Go's errgroup without a context).
+    KeepFirst,
 }
 
 /// Spawns tasks and actors, waits for them, and ends them together.
@@ -73,6 +78,7 @@ pub struct Scope {
     inner: Arc<Inner>,
     placement: Placement,
     name: Option<Name>,
+    spawned_at: Option<&'static Location<'static>>,
     is_unlimited: bool,
 }
 
@@ -105,7 +111,7 @@ impl Scope {
         // The compiler shows the line, and with it the way out.
         F: Future<Output = Result<T>> + Send + 'static, // else use `go_local(|| future)`
     {
-        self.launch(TaskKind::Task, Location::caller(), move || future)
+        self.launch(TaskKind::Task, Location::caller(), None, move || future)
     }
 
     /// Starts a task whose future is made on the thread that runs it, and need not be `Send`.
@@ -116,7 +122,7 @@ impl Scope {
         F: Future<Output = Result<T>> + 'static,
         M: FnOnce() -> F + Send + 'static,
     {
-        self.launch(TaskKind::Task, Location::caller(), make)
+        self.launch(TaskKind::Task, Location::caller(), None, make)
     }
 
     /// Starts one task for each item, spread over the arbiters: Go's `for` loop around `go`.
@@ -142,9 +148,12 @@ impl Scope {
         let feed = async move {
             let mut count = 0;
             for item in items {
-                scope.room().await;
+                let place = match scope.is_unlimited {
+                    true => None,
+                    false => Some(place::wait(&scope.inner).await),
+                };
                 let future = f(item);
-                let _task = scope.launch(TaskKind::Task, spawned_at, move || future);
+                let _task = scope.launch(TaskKind::Task, spawned_at, place, move || future);
                 count += 1;
                 // Without a limit, too, the tasks get their turn; and it ends here with the scope.
                 if count % TURN == 0 {
@@ -153,20 +162,7 @@ impl Scope {
             }
             Ok(count)
         };
-        self.launch(TaskKind::Kernel, spawned_at, move || feed)
-    }
-
-    /// Waits until a task started now would not be held. The caller ends with its context.
-    async fn room(&self) {
-        let mut wait = Wait::new(WaitKind::Limit);
-        std::future::poll_fn(|cx| {
-            let polled = self.inner.poll_room(cx);
-            if polled.is_pending() {
-                wait.tell(|| Some(self.id().clone()));
-            }
-            polled
-        })
-        .await;
+        self.launch(TaskKind::Kernel, spawned_at, None, move || feed)
     }
 
     /// Runs a closure that blocks, on a thread where it may.
@@ -179,7 +175,7 @@ impl Scope {
         T: Send + 'static,
         F: FnOnce() -> Result<T> + Send + 'static,
     {
-        self.launch(TaskKind::Blocking, Location::caller(), move || {
+        self.launch(TaskKind::Blocking, Location::caller(), None, move || {
             blocking::run(f)
         })
     }
@@ -224,6 +220,35 @@ impl Scope {
     pub fn named(&self, name: impl Into<Cow<'static, str>>) -> Result<Self, NameError> {
         Ok(Self {
             name: Some(Name::new(name)?),
+            ..self.clone()
+        })
+    }
+
+    /// Returns this scope such that tasks started through the returned handle report `location` as the
+    /// place where they were spawned. For what starts tasks on behalf of somebody else.
+    #[must_use]
+    pub fn at(&self, location: &'static Location<'static>) -> Self {
+        Self {
+            spawned_at: Some(location),
+            ..self.clone()
+        }
+    }
+
+    /// Returns a branch of this scope: tasks of it whose end, errors and limit are their own.
+    ///
+    /// The branch's context is derived from `context`, or from this scope's if that one is of another
+    /// runtime. A context outside this scope's is not reached by a cancel of this scope, which waits
+    /// for the tasks all the same. `name` is the name in the branch's id.
+    #[must_use]
+    pub fn branch(&self, name: &'static str, context: &Context) -> Branch {
+        let own = self.context();
+        let parent = match context.root_id().is_same(own.root_id()) {
+            true => context,
+            false => own,
+        };
+        Branch::new(Self {
+            inner: self.inner.branch(name, parent),
+            is_unlimited: false,
             ..self.clone()
         })
     }
@@ -307,6 +332,7 @@ impl Scope {
             inner,
             placement: Placement::Here,
             name: None,
+            spawned_at: None,
             is_unlimited: false,
         }
     }
@@ -323,6 +349,7 @@ impl Scope {
         &self,
         kind: TaskKind,
         spawned_at: &'static Location<'static>,
+        place: Option<Place>,
         make: M,
     ) -> JoinHandle<T>
     where
@@ -330,10 +357,28 @@ impl Scope {
         F: Future<Output = Result<T>> + 'static,
         M: FnOnce() -> F + Send + 'static,
     {
+        self.try_launch(kind, spawned_at, place, make)
+            .unwrap_or_else(|_make| JoinHandle::refused())
+    }
+
+    /// Starts a task, or gives it back if the scope has ended.
+    fn try_launch<T, F, M>(
+        &self,
+        kind: TaskKind,
+        spawned_at: &'static Location<'static>,
+        place: Option<Place>,
+        make: M,
+    ) -> Result<JoinHandle<T>, M>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        M: FnOnce() -> F + Send + 'static,
+    {
         let inner = &self.inner;
         if inner.enter().is_err() {
-            return JoinHandle::refused();
+            return Err(make);
         }
+        let spawned_at = self.spawned_at.unwrap_or(spawned_at);
         let is_limited = kind != TaskKind::Kernel && !self.is_unlimited;
         let id = inner.id.child(match (&self.name, kind) {
             (Some(name), _) => name.clone().into_text(),
@@ -366,12 +411,16 @@ impl Scope {
                 }
             }
         });
-        if is_limited {
-            inner.start(driver, task);
-        } else {
-            driver.spawn(task);
+        match place {
+            // The task has it from here on, and gives it back.
+            Some(place) if is_limited => {
+                place.hand_over();
+                driver.spawn(task);
+            }
+            None if is_limited => inner.start(driver, task),
+            _ => driver.spawn(task),
         }
-        JoinHandle::new(cell, id, cancel)
+        Ok(JoinHandle::new(cell, id, cancel))
     }
 }
 

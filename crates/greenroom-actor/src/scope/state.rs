@@ -6,8 +6,11 @@
 //! 2. The scope ends when its body has ended and `running` is zero; `open` is cleared in that same
 //!    critical section, so that no child can slip in behind.
 //! 3. The first error is kept; later ones are kept only when errors are collected.
+//! 4. A place under the limit that was granted is its turn's until that is looked at or left. A turn that
+//!    is left after its grant hands the place on.
+//! 5. Whoever enters a branch has entered its outer scope before, and leaves it after.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -32,6 +35,8 @@ pub(crate) struct Inner {
     cancel: CancelCauseHandle,
     /// Where children run that are placed beside their parent from outside any arbiter.
     pub(crate) home: usize,
+    // Of a branch: the scope whose children its own are too.
+    outer: Option<Arc<Inner>>,
     state: Mutex<State>,
 }
 
@@ -42,17 +47,29 @@ struct State {
     running: usize,
     on_error: OnError,
     limit: Option<NonZeroUsize>,
-    // Tasks under the limit: those that run, and those that wait for a turn.
+    // Places under the limit that are taken.
     limited: usize,
-    held: VecDeque<(Arc<dyn Driver>, Task)>,
+    // Those that wait for a place, by their turn.
+    held: BTreeMap<u64, Held>,
+    next_turn: u64,
+    // Turns whose place is taken already, until their waiter looks.
+    granted: BTreeSet<u64>,
     // Somebody is about to start those that are held.
     is_starting: bool,
     errors: Vec<(Id, Failure)>,
     // A child ended with its context, before it was done.
     is_cut: bool,
+    // Of a branch: its own end, if that is what cut a child.
+    cut: Option<ContextError>,
     // By the number in their id, which is the order in which they were started.
     children: BTreeMap<u64, Arc<dyn Child>>,
     waiters: Vec<Waker>,
+}
+
+/// What waits for a place under the limit.
+enum Held {
+    Task(Arc<dyn Driver>, Task),
+    Waiter(Waker),
 }
 
 impl State {
@@ -60,10 +77,33 @@ impl State {
     fn has_room(&self) -> bool {
         self.limit.is_none_or(|limit| self.limited < limit.get())
     }
+
+    fn hold(&mut self, held: Held) -> u64 {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.held.insert(turn, held);
+        turn
+    }
 }
 
 impl Inner {
     pub(crate) fn new(core: Arc<Core>, id: Id, parent: &Context, home: usize) -> Arc<Self> {
+        Self::make(core, id, parent, home, None)
+    }
+
+    /// Makes a branch: its children are this scope's too, and their errors are not.
+    pub(crate) fn branch(self: &Arc<Self>, name: &'static str, parent: &Context) -> Arc<Self> {
+        let (core, id) = (self.core.clone(), self.id.child(name));
+        Self::make(core, id, parent, self.home, Some(self.clone()))
+    }
+
+    fn make(
+        core: Arc<Core>,
+        id: Id,
+        parent: &Context,
+        home: usize,
+        outer: Option<Arc<Self>>,
+    ) -> Arc<Self> {
         let (context, cancel) = parent.with_cancel_cause();
         Arc::new(Self {
             core,
@@ -72,6 +112,7 @@ impl Inner {
             parent: parent.clone(),
             cancel,
             home,
+            outer,
             state: Mutex::new(State {
                 open: true,
                 is_abandoned: false,
@@ -79,10 +120,13 @@ impl Inner {
                 on_error: OnError::default(),
                 limit: None,
                 limited: 0,
-                held: VecDeque::new(),
+                held: BTreeMap::new(),
+                next_turn: 0,
+                granted: BTreeSet::new(),
                 is_starting: false,
                 errors: Vec::new(),
                 is_cut: false,
+                cut: None,
                 children: BTreeMap::new(),
                 waiters: Vec::new(),
             }),
@@ -91,6 +135,10 @@ impl Inner {
 
     /// Accepts one more child. Invariant 1.
     pub(crate) fn enter(&self) -> Result<(), ScopeError> {
+        if let Some(outer) = &self.outer {
+            // A branch has no end of its own.
+            outer.enter()?;
+        }
         let mut state = self.state.lock();
         if !state.open {
             return Err(ScopeError::Ended);
@@ -103,6 +151,9 @@ impl Inner {
     pub(crate) fn leave(&self) {
         self.state.lock().running -= 1;
         self.wake_waiters();
+        if let Some(outer) = &self.outer {
+            outer.leave();
+        }
     }
 
     /// Starts an accepted task, or holds it until there is room under the limit.
@@ -110,7 +161,7 @@ impl Inner {
         {
             let mut state = self.state.lock();
             if !state.has_room() {
-                state.held.push_back((driver, task));
+                state.hold(Held::Task(driver, task));
                 return;
             }
             state.limited += 1;
@@ -121,44 +172,85 @@ impl Inner {
     /// Gives back the place of a started task.
     pub(crate) fn give_place_back(&self) {
         self.state.lock().limited -= 1;
-        self.start_held();
-        self.wake_waiters();
+        self.serve_held();
     }
 
-    /// Starts those that wait longest, as far as there is room.
+    /// Gives places to those that wait longest, as far as there is room.
     ///
     /// By one caller at a time. A driver that has shut down drops a task as it takes it, which gives the
     /// place back in here: to start the next one there would go as deep as there are held tasks.
-    fn start_held(&self) {
+    fn serve_held(&self) {
         let mut is_mine = false;
         loop {
-            let (driver, task) = {
+            let held = {
                 let mut state = self.state.lock();
                 if state.is_starting && !is_mine {
                     return;
                 }
                 is_mine = true;
-                let next = state.has_room().then(|| state.held.pop_front()).flatten();
+                let next = state.has_room().then(|| state.held.pop_first()).flatten();
                 state.is_starting = next.is_some();
-                let Some(next) = next else {
+                let Some((turn, held)) = next else {
                     return;
                 };
                 state.limited += 1;
-                next
+                if let Held::Waiter(_) = &held {
+                    state.granted.insert(turn);
+                }
+                held
             };
-            driver.spawn(task);
+            match held {
+                Held::Task(driver, task) => driver.spawn(task),
+                Held::Waiter(waker) => unwind::wake_all([waker]),
+            }
         }
     }
 
-    /// Ready when a task started now would not be held.
-    pub(crate) fn poll_room(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        self.poll_until(cx, |state| state.held.is_empty() && state.has_room())
+    /// Takes a place under the limit if there is one, and nobody waits for it.
+    pub(crate) fn try_place(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_free = state.held.is_empty() && state.has_room();
+        state.limited += usize::from(is_free);
+        is_free
+    }
+
+    /// Waits for a place under the limit, which is taken when this is ready. `turn` is of this wait.
+    pub(crate) fn poll_place(&self, turn: &mut Option<u64>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        // The old waker goes after the lock.
+        let _old = {
+            let mut state = self.state.lock();
+            let Some(mine) = *turn else {
+                if state.held.is_empty() && state.has_room() {
+                    state.limited += 1;
+                    return Poll::Ready(());
+                }
+                *turn = Some(state.hold(Held::Waiter(cx.waker().clone())));
+                return Poll::Pending;
+            };
+            if state.granted.remove(&mine) {
+                *turn = None;
+                return Poll::Ready(());
+            }
+            state.held.insert(mine, Held::Waiter(cx.waker().clone()))
+        };
+        Poll::Pending
+    }
+
+    /// Ends a wait for a place. One that was granted meanwhile goes to the next.
+    pub(crate) fn leave_turn(&self, turn: u64) {
+        let (waiter, is_granted) = {
+            let mut state = self.state.lock();
+            (state.held.remove(&turn), state.granted.remove(&turn))
+        };
+        drop(waiter);
+        if is_granted {
+            self.give_place_back();
+        }
     }
 
     pub(crate) fn set_limit(&self, limit: Option<NonZeroUsize>) {
         self.state.lock().limit = limit;
-        self.start_held();
-        self.wake_waiters();
+        self.serve_held();
     }
 
     pub(crate) fn set_on_error(&self, on_error: OnError) {
@@ -170,11 +262,11 @@ impl Inner {
         let cancels = {
             let mut state = self.state.lock();
             let first = state.errors.is_empty();
-            let collects = state.on_error == OnError::Collect;
-            if first || collects {
+            let on_error = state.on_error;
+            if first || on_error == OnError::Collect {
                 state.errors.push((child, failure.clone()));
             }
-            first && !collects
+            first && on_error == OnError::CancelSiblings
         };
         if cancels {
             self.cancel.cancel(Cause::SiblingFailed(failure));
@@ -183,7 +275,17 @@ impl Inner {
 
     /// Notes that a child ended with its context, before it was done.
     pub(crate) fn note_cut(&self) {
-        self.state.lock().is_cut = true;
+        let ended = self.outer.as_ref().and_then(|_| self.context.err());
+        let mut state = self.state.lock();
+        state.is_cut = true;
+        if state.cut.is_none() {
+            state.cut = ended;
+        }
+    }
+
+    /// Returns how this branch ended, if that cut a child short.
+    pub(crate) fn cut(&self) -> Option<ContextError> {
+        self.state.lock().cut.clone()
     }
 
     /// Returns how the scope was ended from outside, if that cut a child short. A cancel of the scope

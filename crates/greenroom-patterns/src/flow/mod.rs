@@ -9,6 +9,8 @@
 //!    failed drops its sender before the scope hears of it, and a consumer on another arbiter takes
 //!    the close for a complete stream in between.
 
+pub(crate) mod run;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::Poll;

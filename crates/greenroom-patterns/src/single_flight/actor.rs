@@ -1,0 +1,122 @@
+//! The owner of the flights.
+
+use std::sync::Arc;
+
+use greenroom_actor::{Actor, ActorContext, Address, Handler, JoinHandle, Kept};
+use greenroom_core::{Context, current};
+
+use super::error::FlightError;
+use super::message::{Caller, Ended, Forget, Join, Leave, Tell};
+use super::state::Flights;
+use crate::flow::run::{Runs, let_go};
+
+/// What outlives a restart of the owner.
+pub(super) struct Life<K, V> {
+    pub(super) flights: Flights<K, Caller<V>, JoinHandle<()>>,
+    pub(super) runs: Runs,
+    /// In which the end of a run is told, so that no cancel skips it.
+    pub(super) detached: Context,
+}
+
+/// Starts the runs, and answers their callers.
+pub(super) struct Tower<K: Send + 'static, V: Send + 'static>(pub(super) Kept<Life<K, V>>);
+
+impl<K, V> Actor for Tower<K, V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+}
+
+impl<K, V> Handler<Join<K, V>> for Tower<K, V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, join: Join<K, V>, cx: &mut ActorContext<Self>) {
+        let Join {
+            key,
+            call,
+            caller,
+            launch,
+            asker,
+        } = join;
+        let run = self.0.flights.run(&key).and_then(JoinHandle::id);
+        if run.is_some_and(|run| asker.is_some_and(|asker| asker.is_same(run))) {
+            caller.answer(Err(FlightError::Recursive));
+            return let_go(launch);
+        }
+        // The caller has it, or does not wait any more.
+        let Some(address) = cx.address() else {
+            return let_go(launch);
+        };
+        if let Some(flight) = self.0.flights.join(key, call, caller) {
+            let tell = tell(address, self.0.detached.clone(), flight);
+            let run = launch(&self.0.runs, tell);
+            self.0.flights.begin(flight, run);
+        } else {
+            let_go(launch);
+        }
+    }
+}
+
+impl<K, V> Handler<Leave> for Tower<K, V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, Leave { call, how }: Leave, _cx: &mut ActorContext<Self>) {
+        // Invariant 4.
+        if let Some(run) = self.0.flights.leave(call, how) {
+            run.cancel("nobody waits for the shared run any more");
+        }
+    }
+}
+
+impl<K, V> Handler<Forget<K>> for Tower<K, V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, Forget(key): Forget<K>, _cx: &mut ActorContext<Self>) {
+        self.0.flights.forget(&key);
+    }
+}
+
+impl<K, V> Handler<Ended<V>> for Tower<K, V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, ended: Ended<V>, _cx: &mut ActorContext<Self>) {
+        let Ended { flight, outcome } = ended;
+        // One that was cancelled is gone already.
+        if let Some((callers, is_shared)) = self.0.flights.end(flight) {
+            for caller in callers {
+                caller.answer(outcome.clone().map(|value| (value, is_shared)));
+            }
+        }
+        let_go(outcome);
+    }
+}
+
+fn tell<K, V>(address: Address<Tower<K, V>>, detached: Context, flight: u64) -> Tell<V>
+where
+    K: Ord + Clone + Send + 'static,
+    V: Send + Sync + 'static,
+{
+    Box::new(move |ended| {
+        let outcome = ended.map(Arc::new).map_err(FlightError::from);
+        let _detached = current::enter_context(detached);
+        // Without a bound: it is refused only if the owner has ended.
+        let _gone = address.try_tell(Ended { flight, outcome });
+    })
+}
