@@ -3,19 +3,26 @@
 //! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
 //! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
+pub mod condition;
 pub mod fan;
 mod flow;
 pub mod generate;
+mod lease;
+pub mod mutex;
 pub mod pipeline;
+pub mod rw_mutex;
 pub mod state;
 pub mod wait_group;
 pub mod worker_pool;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
+    pub use crate::condition::Condition;
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
+    pub use crate::mutex::{Lease, Mutex, mutex};
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::rw_mutex::{RwMutex, rw_mutex};
     pub use crate::state::State;
     pub use crate::wait_group::WaitGroup;
     pub use crate::worker_pool::{WorkerPool, pool};
