@@ -1,0 +1,884 @@
+//! Mutexes, by the public API.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
+mod common;
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use common::{Ledger, SEEDS, arbiters, check, idle, paused, polls, quiet};
+use greenroom_actor::{Actor, ActorContext, Handler, OnError, Placement, Scope};
+use greenroom_core::channel::{self, Receiver};
+use greenroom_core::error::Cause;
+use greenroom_core::registry::LeaseKind;
+use greenroom_core::task::WaitKind;
+use greenroom_core::time::{Durations, sleep};
+use greenroom_core::{Context, Failure, Id, Result, current};
+use greenroom_patterns::mutex::{
+    Lease, LeaseReport, LockError, Mutex, OnCycle, TryLockError, mutex,
+};
+
+fn send<T: Send>(_: &T) {}
+fn sync<T: Sync>(_: &T) {}
+fn error<T: std::error::Error + Send + Sync + 'static>() {}
+
+#[test]
+fn what_crosses_threads_is_send_and_errors_are_errors() {
+    error::<LockError>();
+    error::<TryLockError>();
+    check(|scope| async move {
+        // A value that is `Send` and not `Sync`.
+        let cell = Mutex::spawn(&scope, std::cell::Cell::new(1)).await?;
+        send(&cell);
+        sync(&cell);
+        send(&cell.lock());
+        send(&cell.try_lock());
+        let lease = cell.lock().await?;
+        send(&lease);
+        assert_eq!(lease.get(), 1);
+        Ok(())
+    });
+}
+
+async fn add(count: Mutex<usize>) -> Result<()> {
+    let mut lease = count.lock().await?;
+    let before = *lease;
+    // Others would come in between, were it not alone.
+    greenroom_core::task::yield_now().await;
+    *lease = before + 1;
+    Ok(())
+}
+
+#[test]
+fn no_increment_of_many_tasks_is_lost() {
+    check(|scope| async move {
+        let count = Mutex::spawn(&scope, 0).await?;
+        let shared = count.clone();
+        scope.go_each(0..200, move |_| add(shared.clone())).await?;
+        scope.join().await?;
+        assert_eq!(*count.lock().await?, 200);
+        Ok(())
+    });
+}
+
+#[test]
+fn tasks_on_several_arbiters_have_it_one_at_a_time() {
+    let counted = arbiters(4).block_on(|scope| async move {
+        let count = Mutex::spawn(&scope, 0).await?;
+        let (inside, shared) = (Arc::new(AtomicUsize::new(0)), count.clone());
+        let spread = scope.on(Placement::Spread);
+        spread
+            .go_each(0..8, move |_| {
+                let (count, inside) = (shared.clone(), inside.clone());
+                async move {
+                    for _ in 0..100 {
+                        let mut lease = count.lock().await?;
+                        assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                        *lease += 1;
+                        assert_eq!(inside.fetch_sub(1, SeqCst), 1);
+                    }
+                    Ok(())
+                }
+            })
+            .await?;
+        scope.join().await?;
+        Ok(*count.lock().await?)
+    });
+    assert_eq!(counted.expect("nobody fails"), 800);
+}
+
+#[test]
+fn leases_are_granted_in_the_order_of_the_requests() {
+    check(|scope| async move {
+        let order = Mutex::spawn(&scope, Vec::new()).await?;
+        let first = order.lock().await?;
+        for number in 0..10 {
+            let order = order.clone();
+            scope
+                .go(async move {
+                    order.lock().await?.push(number);
+                    Ok(())
+                })
+                .detach();
+            idle().await?;
+        }
+        assert!(matches!(order.try_lock().await, Err(TryLockError::Busy)));
+        drop(first);
+        scope.join().await?;
+        assert!(order.lock().await?.iter().copied().eq(0..10));
+        Ok(())
+    });
+}
+
+#[test]
+fn numbers_grow_with_the_requests() {
+    check(|scope| async move {
+        let count = Mutex::spawn(&scope, ()).await?;
+        let mut last = 0;
+        for _ in 0..10 {
+            let lease = count.lock().await?;
+            assert!(lease.number() > last);
+            last = lease.number();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_lease_may_leave_the_task_that_asked_for_it() {
+    check(|scope| async move {
+        let count = Mutex::spawn(&scope, 0).await?;
+        let (tx, rx) = channel::bounded::<Lease<i32>>(1);
+        let asked = count.clone();
+        scope
+            .go(async move { Ok(tx.send(asked.lock().await?).await?) })
+            .await?;
+        let mut lease = rx.recv().await?;
+        *lease += 1;
+        assert!(matches!(count.try_lock().await, Err(TryLockError::Busy)));
+        drop(lease);
+        assert_eq!(*count.lock().await?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_request_that_is_dropped_at_any_poll_leaves_the_line() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        for limit in 0..6 {
+            let first = value.lock().await?;
+            let dropped = value.clone();
+            let gives_up = scope.go(async move {
+                let polled = polls(Some(limit), dropped.lock()).await;
+                Ok(polled.is_some())
+            });
+            idle().await?;
+            let waiting = value.status().await?.waiters.len();
+            assert_eq!(waiting, usize::from(limit > 1), "limit {limit}");
+            let last = value.clone();
+            let last = scope.go(async move { Ok(drop(last.lock().await?)) });
+            idle().await?;
+            drop(first);
+            let _was_granted = gives_up.await?;
+            last.await?;
+            assert!(value.try_lock().await.is_ok());
+            idle().await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_lease_that_was_granted_to_a_dropped_request_goes_to_the_next() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 7).await?;
+        let first = value.lock().await?;
+        let mut granted = Box::pin(value.lock());
+        assert!(at_once(granted.as_mut()).await.is_none());
+        let next = value.clone();
+        let next = scope.go(async move { Ok(*next.lock().await?) });
+        idle().await?;
+        drop(first);
+        idle().await?;
+        // It is in the slot, and nobody has looked.
+        let status = value.status().await?;
+        assert_eq!((status.holders.len(), status.waiters.len()), (1, 1));
+        drop(granted);
+        assert_eq!(next.await?, 7);
+        Ok(())
+    });
+}
+
+async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    polls(Some(1), future).await
+}
+
+#[test]
+fn a_lease_that_was_granted_to_a_request_which_an_unwind_drops_is_not_lost() {
+    quiet();
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 7).await?;
+        let first = value.lock().await?;
+        let panics = value.clone();
+        let ended = scope
+            .scope(move |_inner| async move {
+                let mut granted = Box::pin(panics.lock());
+                assert!(at_once(granted.as_mut()).await.is_none());
+                drop(first);
+                idle().await?;
+                let held = panics.status().await?.holders.len();
+                assert_eq!(held, 2, "the request is dropped by this panic");
+                Ok(())
+            })
+            .await;
+        assert!(ended.is_err());
+        // Nobody had it, so that nothing is poisoned.
+        assert_eq!(*value.lock().await?, 7);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_ends_with_its_context_each_cause_apart() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        let lease = value.lock().await?;
+        let hurried = scope.context().with_timeout(1.secs());
+        let late = hurried.run(value.lock()).await?;
+        assert!(matches!(late, Err(LockError::Deadline)));
+
+        let (context, cancel) = scope.context().with_cancel_cause();
+        let waiting = value.clone();
+        let waiter = scope.go(async move { Ok(context.run(waiting.lock()).await?.map(drop)) });
+        idle().await?;
+        cancel.cancel("enough");
+        let cancelled = waiter.await?;
+        assert!(
+            matches!(cancelled, Err(LockError::Cancelled(cause)) if cause.to_string() == "enough")
+        );
+        idle().await?;
+        assert!(value.status().await?.waiters.is_empty());
+        drop(lease);
+        drop(value.lock().await?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_context_that_has_ended_gets_no_lease() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        let (ended, cancel) = scope.context().with_cancel_cause();
+        cancel.cancel("before");
+        let entered = current::enter_context(ended);
+        let (mut lock, mut tries) = (Box::pin(value.lock()), Box::pin(value.try_lock()));
+        let waker = std::task::Waker::noop();
+        let mut cx = std::task::Context::from_waker(waker);
+        let polled = (lock.as_mut().poll(&mut cx), tries.as_mut().poll(&mut cx));
+        drop(entered);
+        assert!(matches!(
+            polled,
+            (
+                std::task::Poll::Ready(Err(LockError::Cancelled(_))),
+                std::task::Poll::Ready(Err(TryLockError::Cancelled(_)))
+            )
+        ));
+        assert!(value.status().await?.holders.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancel_at_the_moment_of_the_grant_loses_nothing() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 3).await?;
+        let first = value.lock().await?;
+        let (context, cancel) = scope.context().with_cancel_cause();
+        let waiting = value.clone();
+        let waiter = scope.go(async move { Ok(context.run(waiting.lock()).await) });
+        idle().await?;
+        drop(first);
+        cancel.cancel("now");
+        drop(waiter.await?);
+        assert_eq!(*value.lock().await?, 3);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_holder_returns_its_lease_without_poison() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 0).await?;
+        let held = value.clone();
+        let holder = scope.go::<(), _>(async move {
+            let mut lease = held.lock().await?;
+            *lease = 1;
+            std::future::pending::<()>().await;
+            Ok(())
+        });
+        idle().await?;
+        holder.cancel(Cause::from("away"));
+        assert_eq!(*value.lock().await?, 1);
+        Ok(())
+    });
+}
+
+/// Lets a task panic while it holds the lease. Returns its id.
+async fn break_it(scope: &Scope, value: &Mutex<u32>) -> Result<()> {
+    let broken = value.clone();
+    let ended = scope
+        .scope(move |inner| async move {
+            let task = inner.named("breaker")?.go(async move {
+                let mut lease = broken.lock().await?;
+                *lease += 1;
+                assert_eq!(*lease, 0, "half done");
+                Ok(())
+            });
+            Ok(task.await?)
+        })
+        .await;
+    assert!(ended.is_err());
+    Ok(())
+}
+
+#[test]
+fn a_holder_that_panics_poisons_until_somebody_recovers() {
+    quiet();
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(4);
+        let value = Mutex::spawn_with(&scope, mutex("fragile").reports(tx), 0_u32).await?;
+        break_it(&scope, &value).await?;
+        let error = value.lock().await.expect_err("it is poisoned");
+        let LockError::Poisoned(poison) = &error else {
+            unreachable!("{error}")
+        };
+        let holder = poison.holder.as_ref().map(Id::name);
+        assert_eq!(holder, Some("breaker"));
+        assert!(poison.place.file().ends_with("tests/mutex.rs"));
+        assert!(error.to_string().starts_with("poisoned: root/"), "{error}");
+        let tried = value.try_lock().await;
+        assert!(matches!(tried, Err(TryLockError::Poisoned(_))));
+        assert!(value.status().await?.poison.is_some());
+        assert!(matches!(
+            reports.try_recv(),
+            Ok(LeaseReport::Poisoned { .. })
+        ));
+
+        // What the panic left is there.
+        let mut lease = value.recover().await?;
+        assert_eq!(std::mem::replace(&mut *lease, 0), 1);
+        drop(lease);
+        assert_eq!(*value.lock().await?, 0);
+        drop(value.recover().await?);
+        break_it(&scope, &value).await?;
+        assert!(value.lock().await.is_err());
+        Ok(())
+    });
+}
+
+#[test]
+fn who_waits_when_a_holder_panics_is_told_and_a_recover_among_them_is_served() {
+    quiet();
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 0_u32).await?;
+        let first = value.lock().await?;
+        let broken = value.clone();
+        let breaker = {
+            let scope = scope.clone();
+            scope
+                .clone()
+                .go(async move { break_it(&scope, &broken).await })
+        };
+        idle().await?;
+        let lockers: Vec<_> = (0..3)
+            .map(|_| {
+                let value = value.clone();
+                scope.go(async move { Ok(value.lock().await.is_ok()) })
+            })
+            .collect();
+        idle().await?;
+        let recovers = value.clone();
+        let recovers = scope.go(async move { Ok(recovers.recover().await.is_ok()) });
+        idle().await?;
+        let last = value.clone();
+        let last = scope.go(async move { Ok(last.lock().await.is_ok()) });
+        idle().await?;
+        drop(first);
+        breaker.await?;
+        for locker in lockers {
+            assert!(!locker.await?);
+        }
+        assert!(recovers.await?);
+        assert!(last.await?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_recover_that_is_dropped_with_its_lease_leaves_the_poison() {
+    quiet();
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 0_u32).await?;
+        break_it(&scope, &value).await?;
+        let mut recovers = Box::pin(value.recover());
+        assert!(at_once(recovers.as_mut()).await.is_none());
+        idle().await?;
+        drop(recovers);
+        assert!(matches!(value.lock().await, Err(LockError::Poisoned(_))));
+        assert!(value.recover().await.is_ok());
+        assert!(value.lock().await.is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn an_end_of_the_owner_is_told_and_a_lease_that_is_out_stays_valid() {
+    let ledger = Ledger::default();
+    for seed in SEEDS {
+        let runtime = paused(seed);
+        let made = ledger.clone();
+        let (handle, lease) = runtime
+            .block_on(move |scope| async move {
+                let value = Mutex::spawn(&scope, made.token(1)).await?;
+                let lease = value.lock().await?;
+                Ok((value, lease))
+            })
+            .expect("nobody fails");
+        assert_eq!((lease.number, ledger.live()), (1, 1));
+        runtime
+            .block_on(move |_scope| async move {
+                assert!(matches!(handle.lock().await, Err(LockError::Closed)));
+                assert!(matches!(handle.try_lock().await, Err(TryLockError::Closed)));
+                assert!(matches!(handle.recover().await, Err(LockError::Closed)));
+                Ok(())
+            })
+            .expect("nobody fails");
+        drop(lease);
+        assert_eq!(ledger.live(), 0);
+    }
+}
+
+#[test]
+fn a_waiter_of_an_inner_scope_that_ends_is_told_so() {
+    check(|scope| async move {
+        let (tx, rx) = channel::bounded(1);
+        let inner = scope.go({
+            let scope = scope.clone();
+            async move {
+                scope
+                    .scope(move |inner| async move {
+                        let value = Mutex::spawn(&inner, ()).await?;
+                        tx.send((value.clone(), value.lock().await?)).await?;
+                        sleep(1.secs()).await?;
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        let (value, lease) = rx.recv().await?;
+        assert!(matches!(value.lock().await, Err(LockError::Closed)));
+        drop(lease);
+        Ok(inner.await?)
+    });
+}
+
+#[test]
+fn the_owner_ends_with_its_last_handle_and_its_last_lease() {
+    let ledger = Ledger::default();
+    let seen = ledger.clone();
+    check(move |scope| {
+        let ledger = ledger.clone();
+        async move {
+            let value = Mutex::spawn(&scope, ledger.token(1)).await?;
+            let lease = value.lock().await?;
+            drop(value);
+            idle().await?;
+            assert_eq!((scope.len(), ledger.live()), (1, 1));
+            drop(lease);
+            idle().await?;
+            assert_eq!((scope.len(), ledger.live()), (0, 0));
+            Ok(())
+        }
+    });
+    assert_eq!(seen.live(), 0);
+}
+
+async fn overdue(reports: &Receiver<LeaseReport>) -> Result<(u64, usize)> {
+    match reports.recv().await? {
+        LeaseReport::Overdue {
+            holder, waiting, ..
+        } => Ok((holder.lease, waiting)),
+        other => Err(Failure::message(other.to_string())),
+    }
+}
+
+#[test]
+fn a_lease_held_past_its_time_is_reported_once_and_stays() {
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(8);
+        let described = mutex("slow").lease_time(2.secs()).reports(tx);
+        let value = Mutex::spawn_with(&scope, described, 0).await?;
+        let line = Location::caller().line() + 1;
+        let mut lease = value.lock().await?;
+        let waiting = value.clone();
+        let waiter = scope.go(async move { Ok(*waiting.lock().await?) });
+        sleep(10.secs()).await?;
+        let report = reports.try_recv()?;
+        let LeaseReport::Overdue {
+            owner,
+            name,
+            holder,
+            waiting,
+        } = &report
+        else {
+            unreachable!("{report}")
+        };
+        assert_eq!((owner, *name, *waiting), (value.id(), "slow", 1));
+        assert_eq!((holder.lease, holder.held), (lease.number(), 2.secs()));
+        assert_eq!(holder.task, current::task_id());
+        assert_eq!(holder.place.line(), line);
+        assert!(report.to_string().starts_with("slow (root/"), "{report}");
+        assert!(reports.is_empty(), "told once");
+        let status = value.status().await?;
+        assert!(status.holders[0].is_overdue);
+        assert_eq!(status.holders[0].held, 10.secs());
+        assert_eq!(status.waiters[0].waited, 10.secs());
+        assert_eq!(status.holders[0].kind, LeaseKind::Exclusive);
+        *lease = 1;
+        drop(lease);
+        assert_eq!(waiter.await?, 1);
+
+        // Each lease has its own time, and one that comes home in time is not told of.
+        for _ in 0..3 {
+            let lease = value.lock().await?;
+            sleep(1.secs()).await?;
+            drop(lease);
+        }
+        sleep(10.secs()).await?;
+        assert!(reports.is_empty());
+        let lease = value.lock().await?;
+        assert_eq!(overdue(&reports).await?, (lease.number(), 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_report_without_room_is_counted_and_holds_nobody_up() {
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(1);
+        let described = mutex("slow").lease_time(1.secs()).reports(tx);
+        let value = Mutex::spawn_with(&scope, described, ()).await?;
+        for _ in 0..3 {
+            let _lease = value.lock().await?;
+            sleep(2.secs()).await?;
+        }
+        assert_eq!(reports.len(), 1);
+        assert_eq!(value.status().await?.reports_lost, 2);
+        Ok(())
+    });
+}
+
+struct Desk(channel::Sender<String>);
+
+impl Actor for Desk {}
+
+impl Handler<LeaseReport> for Desk {
+    type Reply = ();
+
+    async fn handle(&mut self, report: LeaseReport, _cx: &mut ActorContext<Self>) {
+        let _full = self.0.try_send(report.to_string());
+    }
+}
+
+#[test]
+fn reports_go_to_an_actor_too() {
+    check(|scope| async move {
+        let (tx, seen) = channel::bounded(4);
+        let desk = scope.spawn(move || Desk(tx.clone())).await?;
+        let described = mutex("told")
+            .lease_time(1.secs())
+            .reports(desk.recipient::<LeaseReport>());
+        let value = Mutex::spawn_with(&scope, described, ()).await?;
+        let _lease = value.lock().await?;
+        assert!(seen.recv().await?.contains("told"));
+        Ok(())
+    });
+}
+
+/// Two tasks that lock each other's second. Returns how each of them ended, in the order of their ends.
+async fn embrace(
+    scope: &Scope,
+    described: [greenroom_patterns::mutex::LeaseOptions; 2],
+) -> Result<Receiver<Result<(), LockError>>> {
+    let [a, b] = described;
+    let a = Mutex::spawn_with(scope, a, ()).await?;
+    let b = Mutex::spawn_with(scope, b, ()).await?;
+    let (tx, ends) = channel::bounded(2);
+    for (name, first, second) in [("one", a.clone(), b.clone()), ("two", b, a)] {
+        let tx = tx.clone();
+        scope
+            .named(name)?
+            .go(async move {
+                let held = first.lock().await?;
+                idle().await?;
+                let ended = second.lock().await.map(drop);
+                drop(held);
+                Ok(tx.send(ended).await?)
+            })
+            .detach();
+    }
+    Ok(ends)
+}
+
+#[test]
+fn two_lockers_in_opposite_order_are_reported_and_shown() {
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(4);
+        let inner = scope.clone();
+        let ended = scope
+            .scope(move |locking| async move {
+                let described = [mutex("a").reports(tx.clone()), mutex("b").reports(tx)];
+                let ends = embrace(&locking, described).await?;
+                sleep(1.secs()).await?;
+                assert!(ends.is_empty(), "neither is refused");
+                let LeaseReport::Cycle { path, is_refused } = reports.try_recv()? else {
+                    return Err(Failure::message("no cycle"));
+                };
+                assert!(!is_refused && reports.is_empty());
+                assert_eq!(path.len(), 2);
+                assert_eq!(path[0].holder, path[1].task);
+                assert_eq!(path[1].holder, path[0].task);
+                let mut names: Vec<_> = path.iter().map(|hop| hop.name).collect();
+                names.sort_unstable();
+                assert_eq!(names, ["a", "b"]);
+                let context = inner.context();
+                let snapshot = context.registry().snapshot(context, 1.secs()).await;
+                assert_eq!(snapshot.lease_cycles.len(), 1);
+                assert_eq!(snapshot.lease_cycles[0].len(), 2);
+                assert_eq!(snapshot.leases.len(), 2);
+                let waits = snapshot
+                    .tasks
+                    .iter()
+                    .filter_map(|task| task.waiting.clone());
+                let waits: Vec<_> = waits
+                    .filter(|waiting| waiting.kind == WaitKind::Lease)
+                    .collect();
+                assert_eq!(waits.len(), 2);
+                locking.cancel("seen");
+                Ok(())
+            })
+            .await;
+        ended?;
+        assert!(scope.context().registry().lease_cycles().is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn of_two_lockers_in_opposite_order_the_later_is_refused_and_the_other_goes_on() {
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(4);
+        let refusing = |name| mutex(name).on_cycle(OnCycle::Refuse);
+        let described = [refusing("a").reports(tx.clone()), refusing("b").reports(tx)];
+        let ends = embrace(&scope, described).await?;
+        let first = ends.recv().await?;
+        let Err(LockError::Cycle { path }) = &first else {
+            unreachable!("{first:?}")
+        };
+        assert_eq!(path.len(), 2);
+        let told = first.expect_err("it is one").to_string();
+        assert!(told.starts_with("deadlock: root/"), "{told}");
+        assert!(ends.recv().await?.is_ok());
+        let report = reports.try_recv()?;
+        assert!(matches!(
+            report,
+            LeaseReport::Cycle {
+                is_refused: true,
+                ..
+            }
+        ));
+        assert!(reports.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn on_arbiters_two_lockers_in_opposite_order_never_hang() {
+    let ended = arbiters(2).block_on(|scope| async move {
+        for _ in 0..50 {
+            let refusing = |name| mutex(name).on_cycle(OnCycle::Refuse);
+            let a = Mutex::spawn_with(&scope, refusing("a"), 0).await?;
+            let b = Mutex::spawn_with(&scope, refusing("b"), 0).await?;
+            let pairs = [(a.clone(), b.clone()), (b, a)];
+            let tasks: Vec<_> = pairs
+                .into_iter()
+                .map(|(first, second)| {
+                    scope.on(Placement::Spread).go(async move {
+                        let _held = first.lock().await?;
+                        greenroom_core::task::yield_now().await;
+                        Ok(second.lock().await.map(drop).is_ok())
+                    })
+                })
+                .collect();
+            let mut passed = 0;
+            for task in tasks {
+                passed += usize::from(task.await?);
+            }
+            assert!(passed >= 1, "one at most is refused");
+        }
+        Ok(())
+    });
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
+#[test]
+fn a_task_that_locks_twice_is_a_cycle_of_one() {
+    check(|scope| async move {
+        let refusing = mutex("own").on_cycle(OnCycle::Refuse);
+        let value = Mutex::spawn_with(&scope, refusing, ()).await?;
+        let lease = value.lock().await?;
+        let again = value.lock().await;
+        let Err(LockError::Cycle { path }) = again else {
+            unreachable!("{again:?}")
+        };
+        assert_eq!(path.len(), 1);
+        assert_eq!(
+            (&path[0].task, path[0].lease),
+            (&path[0].holder, lease.number())
+        );
+        drop(lease);
+        drop(value.lock().await?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_lease_given_to_another_task_makes_a_cycle_that_is_no_deadlock_and_waits() {
+    check(|scope| async move {
+        let (tx, reports) = channel::bounded(4);
+        let value = Mutex::spawn_with(&scope, mutex("moved").reports(tx), 1).await?;
+        let lease = value.lock().await?;
+        scope
+            .go(async move {
+                let lease = lease;
+                sleep(1.secs()).await?;
+                Ok(drop(lease))
+            })
+            .detach();
+        assert_eq!(*value.lock().await?, 1);
+        assert!(matches!(
+            reports.try_recv(),
+            Ok(LeaseReport::Cycle {
+                is_refused: false,
+                ..
+            })
+        ));
+        Ok(())
+    });
+}
+
+#[test]
+fn waiters_are_shown_in_order_with_who_and_where() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        let lease = value.lock().await?;
+        for name in ["first", "second"] {
+            let value = value.clone();
+            let locks = async move { Ok(drop(value.lock().await?)) };
+            scope.named(name)?.go(locks).detach();
+            sleep(1.secs()).await?;
+        }
+        let status = value.status().await?;
+        let names: Vec<_> = status
+            .waiters
+            .iter()
+            .map(|waiter| waiter.task.as_ref().map_or("", Id::name))
+            .collect();
+        assert_eq!(names, ["first", "second"]);
+        assert_eq!(status.waiters[0].waited, 2.secs());
+        assert!(status.waiters[0].lease < status.waiters[1].lease);
+        drop(lease);
+        Ok(())
+    });
+}
+
+#[test]
+fn ten_thousand_rounds_leave_nothing_behind() {
+    let runtime = paused(7);
+    let ledger = Ledger::default();
+    let made = ledger.clone();
+    let rounds = runtime.block_on(move |scope| async move {
+        let described = mutex("rounds").lease_time(1.secs());
+        let value = Mutex::spawn_with(&scope, described, (made.token(0), 0)).await?;
+        let shared = value.clone();
+        scope
+            .go_each(0..10, move |_| {
+                let value = shared.clone();
+                async move {
+                    for _ in 0..1000 {
+                        value.lock().await?.1 += 1;
+                    }
+                    Ok(())
+                }
+            })
+            .await?;
+        scope.join().await?;
+        let status = value.status().await?;
+        assert_eq!((status.holders.len(), status.waiters.len()), (0, 0));
+        let context = Context::current().expect("in a task");
+        assert!(context.registry().leases(context.now()).is_empty());
+        assert_eq!(made.made(), 1, "there is one value");
+        let lease = value.lock().await?;
+        assert_eq!(lease.number(), 10_001);
+        Ok(lease.1)
+    });
+    assert_eq!(rounds.expect("nobody fails"), 10_000);
+    assert_eq!(ledger.live(), 0);
+    assert!(
+        runtime
+            .registry()
+            .actors(runtime.context().now())
+            .is_empty()
+    );
+}
+
+#[test]
+fn many_waiters_that_leave_cost_no_more_than_they_are() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        let lease = value.lock().await?;
+        scope.set_on_error(OnError::Collect);
+        let mut waiters = Vec::new();
+        for _ in 0..2000 {
+            let value = value.clone();
+            waiters.push(scope.go(async move { Ok(value.lock().await.is_ok()) }));
+        }
+        idle().await?;
+        assert_eq!(value.status().await?.waiters.len(), 2000);
+        for waiter in waiters.drain(..).rev().skip(1) {
+            waiter.cancel(Cause::from("away"));
+        }
+        idle().await?;
+        assert_eq!(value.status().await?.waiters.len(), 1);
+        drop(lease);
+        idle().await?;
+        assert!(value.try_lock().await.is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn outside_the_runtime_a_lock_works_and_names_no_task() {
+    let runtime = arbiters(2);
+    let outside = runtime.clone();
+    let (tx, rx) = channel::bounded(1);
+    let (done, wait) = channel::bounded::<()>(1);
+    let thread = std::thread::spawn(move || {
+        let value: Mutex<u32> = rx.recv_blocking().expect("it is sent");
+        let status = greenroom_core::doc_support::block_on(async {
+            let mut lease = value.lock().await?;
+            *lease += 1;
+            Ok::<_, Failure>(value.status().await?)
+        });
+        drop((done, outside));
+        status.expect("the owner lives")
+    });
+    let value = runtime.block_on(move |scope| async move {
+        let value = Mutex::spawn(&scope, 1).await?;
+        tx.send(value.clone()).await?;
+        let _closed = wait.recv().await;
+        let value = *value.lock().await?;
+        Ok(value)
+    });
+    assert_eq!(value.expect("nobody fails"), 2);
+    let status = thread.join().expect("it does not panic");
+    assert_eq!(status.holders[0].task, None);
+}
