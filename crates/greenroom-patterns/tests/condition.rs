@@ -297,6 +297,7 @@ fn a_signal_to_a_waiter_whose_context_ends_goes_to_the_next() {
         let lease = list.lock().await?;
         changed.signal();
         tasks[0].cancel(Cause::from("away"));
+        idle().await?;
         drop(lease);
         assert_eq!(woken(&list).await?, [1]);
         changed.signal();
