@@ -4,7 +4,7 @@ use greenroom_core::channel::{self, Receiver, Sender};
 use greenroom_core::registry::{LeaseHop, LeaseParty};
 
 use super::error::Poison;
-use super::vault::Vault;
+use super::vault::{Lend, Vault};
 
 /// Asks for a lease.
 pub(crate) struct Request<V: Vault> {
@@ -47,7 +47,7 @@ pub(crate) struct Look;
 pub(crate) struct Overdue(pub(super) u64);
 
 /// What a lease carries.
-pub(crate) enum Out<V: Vault> {
+pub(crate) enum Out<V: Lend> {
     Exclusive(V::Exclusive),
     Shared(V::Shared),
 }

@@ -3,13 +3,21 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// Keeps a value, and lends it.
-pub(crate) trait Vault: Send + 'static {
+/// What is lent of a value.
+///
+/// Without any bound on the value: the compiler forgets the lifetimes in what a task holds across an
+/// await, and with a bound of `'static` here it would not find a lease on a `&'static str` to be `Send`.
+pub(crate) trait Lend {
     /// What a holder of the exclusive lease has.
-    type Exclusive: Send + 'static;
+    type Exclusive;
     /// What a holder of a shared lease has.
-    type Shared: Send + 'static;
+    type Shared;
+}
 
+/// Keeps a value, and lends it.
+pub(crate) trait Vault:
+    Lend<Exclusive: Send + 'static, Shared: Send + 'static> + Send + 'static
+{
     /// Lends the value. No lease is out.
     fn take(&mut self) -> Self::Exclusive;
 
@@ -32,10 +40,12 @@ impl<T> Sole<T> {
     }
 }
 
-impl<T: Send + 'static> Vault for Sole<T> {
+impl<T> Lend for Sole<T> {
     type Exclusive = T;
     type Shared = Infallible;
+}
 
+impl<T: Send + 'static> Vault for Sole<T> {
     fn take(&mut self) -> T {
         match self.0.take() {
             Some(value) => value,
@@ -63,10 +73,12 @@ pub(crate) enum Common<T> {
     Out,
 }
 
-impl<T: Send + Sync + 'static> Vault for Common<T> {
+impl<T> Lend for Common<T> {
     type Exclusive = T;
     type Shared = Arc<T>;
+}
 
+impl<T: Send + Sync + 'static> Vault for Common<T> {
     fn take(&mut self) -> T {
         let value = match std::mem::replace(self, Self::Out) {
             Self::Here(value) => Some(value),
