@@ -9,6 +9,16 @@ use crate::lease::{Held, Sole};
 ///
 /// It may be sent to another task; reports go on to name the task that asked for it. A lease whose
 /// owner has ended stays valid, and its value is dropped with it.
+///
+/// # Differences from Go
+/// There is no `Unlock`. A lease that went home cannot be given back again, nor used:
+/// ```compile_fail,E0382
+/// # use greenroom_patterns::mutex::Lease;
+/// fn unlock_twice(lease: Lease<u64>) {
+///     drop(lease);
+///     drop(lease);
+/// }
+/// ```
 #[must_use = "a lease that is dropped goes home at once"]
 pub struct Lease<T: Send + 'static>(pub(crate) Held<Sole<T>>);
 

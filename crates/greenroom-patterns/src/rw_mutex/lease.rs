@@ -8,6 +8,22 @@ use crate::lease::{Common, Held};
 /// A share of the value of an [`RwMutex`](super::RwMutex). Its drop gives it back.
 ///
 /// It may be sent to another task; reports go on to name the task that asked for it.
+///
+/// # Differences from Go
+/// There is no `RUnlock`. A share that was given back cannot be given back again, nor changed:
+/// ```compile_fail,E0382
+/// # use greenroom_patterns::rw_mutex::ReadLease;
+/// fn unlock_twice(lease: ReadLease<u64>) {
+///     drop(lease);
+///     drop(lease);
+/// }
+/// ```
+/// ```compile_fail,E0594
+/// # use greenroom_patterns::rw_mutex::ReadLease;
+/// fn write(mut lease: ReadLease<u64>) {
+///     *lease = 1;
+/// }
+/// ```
 #[must_use = "a lease that is dropped goes home at once"]
 pub struct ReadLease<T: Send + Sync + 'static>(pub(super) Held<Common<T>>);
 
