@@ -143,7 +143,10 @@ fn a_signal_is_not_stolen_by_one_who_begins_to_wait_after_it() {
             let value = Mutex::spawn(&scope, false).await?;
             let changed = value.condition();
             let (waits, signal) = (value.clone(), changed.clone());
-            let first = scope.go(async move { Ok(drop(signal.wait(waits.lock().await?).await?)) });
+            let first = scope.go(async move {
+                drop(signal.wait(waits.lock().await?).await?);
+                Ok(())
+            });
             idle().await?;
             let (waits, again) = (value.clone(), changed.clone());
             let lease = value.lock().await?;
@@ -151,7 +154,8 @@ fn a_signal_is_not_stolen_by_one_who_begins_to_wait_after_it() {
             // It waits at once, with the lease that the signal was given under.
             let later = scope.go(async move {
                 let _waits = waits;
-                Ok(drop(again.wait(lease).await?))
+                drop(again.wait(lease).await?);
+                Ok(())
             });
             first.await?;
             idle().await?;

@@ -287,7 +287,10 @@ fn a_waiter_that_is_cancelled_before_while_and_after_leaves_the_lock_free() {
         for moment in 0..4 {
             let lease = value.lock().await?;
             let waiting = value.clone();
-            let waiter = scope.go(async move { Ok(drop(waiting.lock().await?)) });
+            let waiter = scope.go(async move {
+                drop(waiting.lock().await?);
+                Ok(())
+            });
             for step in 0..4 {
                 if step == moment {
                     waiter.cancel("away");

@@ -73,10 +73,7 @@ fn a_woken_waiter_goes_on_when_the_signaller_has_let_go() {
     check(|scope| async move {
         let list = Mutex::spawn(&scope, Vec::new()).await?;
         let changed = list.condition();
-        waiters(&scope, &list, &changed, 0..1)
-            .await?
-            .pop()
-            .map(JoinHandle::detach);
+        let waiting = waiters(&scope, &list, &changed, 0..1).await?;
         let mut lease = list.lock().await?;
         changed.signal();
         idle().await?;
@@ -84,6 +81,7 @@ fn a_woken_waiter_goes_on_when_the_signaller_has_let_go() {
         lease.push(9);
         drop(lease);
         assert_eq!(woken(&list).await?, [9, 0]);
+        assert!(waiting[0].is_finished());
         Ok(())
     });
 }
@@ -140,7 +138,8 @@ fn a_closure_that_panics_poisons() {
                     assert_eq!(*n, 1, "planned");
                     false
                 });
-                Ok(drop(waited.await?))
+                drop(waited.await?);
+                Ok(())
             })
             .await;
         assert!(ended.is_err());

@@ -238,7 +238,10 @@ fn an_upgrade_is_a_cycle_and_so_is_a_second_read_behind_a_writer() {
         // Reading twice is fine, until a writer waits.
         drop(value.read().await?);
         let waiting = value.clone();
-        let writer = scope.go(async move { Ok(drop(waiting.write().await?)) });
+        let writer = scope.go(async move {
+            drop(waiting.write().await?);
+            Ok(())
+        });
         idle().await?;
         assert!(matches!(value.read().await, Err(LockError::Cycle { .. })));
         drop(reader);

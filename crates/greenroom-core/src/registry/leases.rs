@@ -202,15 +202,17 @@ impl Registry {
     #[must_use]
     pub fn lease_cycles(&self) -> Vec<Vec<LeaseHop>> {
         let waits = self.0.leases.waits.lock();
-        let mut found = BTreeSet::new();
+        let mut found = Vec::new();
         for task in waits.by_task.keys() {
             if let Some(mut path) = waits.cycle(task, None) {
                 let least = (0..path.len()).min_by_key(|&at| &path[at].task);
                 path.rotate_left(least.unwrap_or(0));
-                found.insert(path);
+                found.push(path);
             }
         }
-        found.into_iter().collect()
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -358,6 +360,10 @@ impl Waits {
     }
 
     /// Searches a way from a task back to it; the first step is the given wait, if one is given.
+    #[allow(
+        clippy::mutable_key_type,
+        reason = "what is counted in an id has no part in its order"
+    )]
     fn cycle(&self, start: &Id, first: Option<u64>) -> Option<Vec<LeaseHop>> {
         let mut seen = BTreeSet::from([start.clone()]);
         let mut path: Vec<LeaseHop> = Vec::new();

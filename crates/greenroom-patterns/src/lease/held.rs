@@ -11,7 +11,7 @@ use greenroom_core::channel::Receiver;
 use greenroom_core::registry::{LeaseKind, LeaseParty};
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Id, current};
+use greenroom_core::{Context, Id, current, unwind};
 
 use super::actor::Owner;
 use super::book::Book;
@@ -240,7 +240,7 @@ impl<V: Vault> Held<V> {
 
 impl<V: Vault> Drop for Held<V> {
     fn drop(&mut self) {
-        if let Some(back) = self.go(std::thread::panicking()) {
+        if let Some(back) = self.go(unwind::is_unwinding()) {
             // An owner that has ended takes nothing back: the value goes here.
             let _ended = self.door.tell(back);
         }

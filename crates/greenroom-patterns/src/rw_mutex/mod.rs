@@ -38,7 +38,7 @@
 //! Those of the [`mutex`](crate::mutex), and:
 //! - A task that has a read lease and asks for a write lease waits for itself, as in Go. So does one that
 //!   asks for a second read lease while a writer waits. Either is seen; see
-//!   [`OnCycle`](crate::mutex::OnCycle).
+//!   [`OnCycle`].
 //! - There is no `RLocker`.
 
 mod handle;
