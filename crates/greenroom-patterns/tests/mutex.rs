@@ -42,6 +42,21 @@ fn what_crosses_threads_is_send_and_errors_are_errors() {
     });
 }
 
+#[test]
+fn a_lease_on_borrowed_text_is_held_across_an_await_in_a_task() {
+    check(|scope| async move {
+        let names = Mutex::spawn(&scope, vec!["green"]).await?;
+        let task = scope.go(async move {
+            let mut lease = names.lock().await?;
+            idle().await?;
+            lease.push("room");
+            Ok(lease.concat())
+        });
+        assert_eq!(task.await?, "greenroom");
+        Ok(())
+    });
+}
+
 async fn add(count: Mutex<usize>) -> Result<()> {
     let mut lease = count.lock().await?;
     let before = *lease;
