@@ -246,6 +246,8 @@ pub enum WaitKind {
     Sleep,
     /// Waits for its turn under a limit.
     Limit,
+    /// Waits for a lease.
+    Lease,
 }
 
 /// The waits of a task. Most have one at most; a task that polls several futures may have more.

@@ -3,13 +3,17 @@
 //! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
 //! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
+pub mod condition;
 pub mod fan;
 mod flow;
 pub mod generate;
+mod lease;
+pub mod mutex;
 pub mod once;
 pub mod pipeline;
 pub mod rate_limiter;
 pub mod retry;
+pub mod rw_mutex;
 pub mod semaphore;
 pub mod single_flight;
 pub mod state;
@@ -19,12 +23,15 @@ pub mod worker_pool;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
+    pub use crate::condition::Condition;
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
+    pub use crate::mutex::{Lease, Mutex, mutex};
     pub use crate::once::Once;
     pub use crate::pipeline::{Pipeline, stage};
     pub use crate::rate_limiter::{Limit, RateLimiter};
     pub use crate::retry::{Backoff, RetryPolicy, retry};
+    pub use crate::rw_mutex::{RwMutex, rw_mutex};
     pub use crate::semaphore::{Permit, Semaphore};
     pub use crate::single_flight::SingleFlight;
     pub use crate::state::State;

@@ -2,6 +2,7 @@
 
 mod buffered;
 mod cancellation;
+mod condition;
 mod context;
 mod dynamic_select;
 mod fan;
@@ -190,15 +191,22 @@ pub(crate) const SECTIONS: &[Section] = &[
         "mutex",
         mutex,
         "c.mu.Lock(); defer c.mu.Unlock(); c.count++",
-        "count.update(|n| *n += 1)",
-        "What was between Lock and Unlock is a closure. It cannot be left locked."
+        "*count.lock().await? += 1, or count.update(|n| *n += 1)",
+        "A lease carries the value and brings it home. With a State, what was between is a closure."
     ),
     section!(
         "rwmutex",
         rwmutex,
         "c.mu.RLock(); item, ok := c.items[key]; c.mu.RUnlock()",
-        "items.watch(), watch.get().get(key)",
-        "Readers take the last snapshot, without a message and without a lock."
+        "items.read().await?.get(key), or items.watch(), watch.get().get(key)",
+        "Readers share a lease; or they take the last snapshot, without a message."
+    ),
+    section!(
+        "condition",
+        condition,
+        "for len(queue) == 0 { cond.Wait() }",
+        "cond.wait_while(queue.lock().await?, |queue| queue.is_empty())",
+        "A wait sends its lease home and begins in one step: no signal falls between."
     ),
     section!(
         "once",

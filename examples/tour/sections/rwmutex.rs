@@ -37,5 +37,16 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
     out.show(format!(
         "{readers} readers read 1000 times each, without a message"
     ))?;
-    out.verify_eq("readers wait for nobody", &readers, &8)
+    out.verify_eq("readers wait for nobody", &readers, &8)?;
+
+    // Readers that must hold off the next change share a lease.
+    let items = RwMutex::spawn(&scope, BTreeMap::from([("a", 1)])).await?;
+    let (one, other) = (items.read().await?, items.read().await?);
+    out.verify("readers share", one.get("a") == other.get("a"))?;
+    out.verify("a writer waits", items.try_write().await.is_err())?;
+    drop((one, other));
+    items.write().await?.insert("b", 2);
+    let len = items.read().await?.len();
+    out.show(format!("after the writer there are {len}"))?;
+    out.verify_eq("a writer is seen", &len, &2)
 }

@@ -320,6 +320,12 @@ impl Context {
         &self.0.node.root.driver
     }
 
+    /// Returns the registry of the runtime that this context belongs to.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.0.node.root.registry
+    }
+
     /// Returns the id of the runtime's root.
     #[must_use]
     pub fn root_id(&self) -> &Id {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serializer;
 
 use super::Registry;
+use super::leases::{LeaseHop, LeaseRecord};
 use super::registered::{ActorState, Registered};
 use super::reply::Reply;
 use super::sources::TaskQuery;
@@ -33,6 +34,10 @@ pub struct Snapshot {
     pub deadlines: Vec<DeadlineRecord>,
     /// The groups with the ids of their members, both sorted.
     pub groups: BTreeMap<Name, Vec<Id>>,
+    /// The owners whose leases are held or waited for, sorted by id.
+    pub leases: Vec<LeaseRecord>,
+    /// The cycles of tasks that wait for each other's leases; see [`Registry::lease_cycles`].
+    pub lease_cycles: Vec<Vec<LeaseHop>>,
     /// The hubs whose tasks are missing here, since they did not answer in time; sorted.
     pub unanswered: Vec<String>,
 }
@@ -122,7 +127,7 @@ pub struct DeadlineRecord {
 }
 
 impl Registry {
-    /// Records everything that lives: actors, tasks, deadlines and groups.
+    /// Records everything that lives: actors, tasks, deadlines, groups and leases.
     ///
     /// The hubs are asked for their tasks and answer at their next turn. It waits for them, for no
     /// longer than `patience` on the clock of the context's runtime, and names those that did not
@@ -218,11 +223,16 @@ impl Registry {
             tasks,
             deadlines: self.deadline_records(now),
             groups: self.groups(),
+            leases: self.leases(now),
+            lease_cycles: self.lease_cycles(),
             unanswered,
         }
     }
 }
 
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn seconds<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }

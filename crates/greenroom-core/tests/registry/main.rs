@@ -5,6 +5,7 @@
 mod actors;
 mod groups;
 mod hubs;
+mod leases;
 mod snapshots;
 
 use std::any::Any;

@@ -62,6 +62,8 @@ fn a_snapshot_serializes_with_every_field() {
                 { "number": 0, "remaining": 1.0 },
             ],
             "groups": { "g": ["root/store#1"] },
+            "leases": [],
+            "lease_cycles": [],
             "unanswered": [],
         })
     );

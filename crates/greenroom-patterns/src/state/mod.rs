@@ -70,7 +70,8 @@
 //! # Differences from Go
 //! - A panic while Go's mutex is held ends the process, or leaves it locked or the value half changed.
 //! - A lock cannot be forgotten, taken twice, or taken in two orders.
-//! - A closure may not wait: it runs to its end. Read, wait, then update.
+//! - A closure may not wait: it runs to its end. Read, wait, then update; or take the lease of a
+//!   [`mutex`](crate::mutex).
 //! - A waiting call ends with its context.
 
 mod actor;
