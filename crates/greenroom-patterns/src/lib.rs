@@ -3,6 +3,7 @@
 //! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
 //! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
+pub mod broadcast;
 pub mod fan;
 mod flow;
 pub mod generate;
@@ -13,6 +14,7 @@ pub mod worker_pool;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
+    pub use crate::broadcast::{Broadcast, Slow, Subscription, broadcast};
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
