@@ -18,7 +18,8 @@ use greenroom_actor::Scope;
 use greenroom_core::Result;
 use greenroom_core::time::Durations;
 use greenroom_patterns::broadcast::{
-    Broadcast, PublishError, Slow, Subscription, TryPublishError, TryReceiveError, broadcast,
+    Broadcast, PublishError, ReceiveError, Slow, Subscription, TryPublishError, TryReceiveError,
+    broadcast,
 };
 use proptest::prelude::*;
 
@@ -257,9 +258,10 @@ async fn carry_out(scope: Scope, plan: Plan, ledger: Ledger) -> Result<()> {
             }
             Step::Poll(who, limit) => {
                 if let Some(reader) = readers.get_mut(who) {
-                    match polls(Some(limit), reader.subscription.recv()).await {
-                        Some(Ok(value)) => reader.got(value.token.number, &sent),
-                        Some(Err(greenroom_patterns::broadcast::ReceiveError::Lagged(missed))) => {
+                    let brief = scope.context().with_timeout(1.millis());
+                    match polls(Some(limit), brief.run(reader.subscription.recv())).await {
+                        Some(Ok(Ok(value))) => reader.got(value.token.number, &sent),
+                        Some(Ok(Err(ReceiveError::Lagged(missed)))) => {
                             reader.lagged(missed);
                         }
                         _ => {}
