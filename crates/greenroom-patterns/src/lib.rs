@@ -4,6 +4,7 @@
 //! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
 pub mod broadcast;
+pub mod cache;
 pub mod fan;
 mod flow;
 pub mod generate;
@@ -15,6 +16,7 @@ pub mod worker_pool;
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
     pub use crate::broadcast::{Broadcast, Slow, Subscription, broadcast};
+    pub use crate::cache::{Cache, cache};
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};

@@ -118,13 +118,16 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn send(&self, value: T) -> Result<usize, PublishError<T>> {
-        self.offer(value, true).await.map_err(|error| match error {
-            TryPublishError::Publish(error) => error,
-            TryPublishError::Full(_) => {
-                unreachable!("a send that waits is not refused for want of room")
-            }
-        })
+    pub fn send(&self, value: T) -> impl Future<Output = Result<usize, PublishError<T>>> + Send {
+        let offered = self.offer(value, true);
+        async move {
+            offered.await.map_err(|error| match error {
+                TryPublishError::Publish(error) => error,
+                TryPublishError::Full(_) => {
+                    unreachable!("a send that waits is not refused for want of room")
+                }
+            })
+        }
     }
 
     /// Sends a value to every subscriber if each has room now, and returns how many have it.
@@ -155,8 +158,11 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn try_send(&self, value: T) -> Result<usize, TryPublishError<T>> {
-        self.offer(value, false).await
+    pub fn try_send(
+        &self,
+        value: T,
+    ) -> impl Future<Output = Result<usize, TryPublishError<T>>> + Send {
+        self.offer(value, false)
     }
 
     /// Begins a subscription: it gets the values that are sent from now on, and before them those that
@@ -184,8 +190,11 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn subscribe(&self) -> Result<Subscription<T>, SubscribeError> {
-        self.address.ask(Subscribe).await?
+    pub fn subscribe(
+        &self,
+    ) -> impl Future<Output = Result<Subscription<T>, SubscribeError>> + Send {
+        let asked = self.address.ask(Subscribe);
+        async move { asked.await? }
     }
 
     /// Returns how many subscribers there are now. None are left once the broadcast is closed.
@@ -235,7 +244,17 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
         )
     }
 
-    async fn offer(&self, value: T, waits: bool) -> Result<usize, TryPublishError<T>> {
+    // Not an `async fn`, here and above: that the future is `Send` is said, so that the compiler need not
+    // find out anew in each task that awaits it. It fails to where a value is a `&'static str`.
+    fn offer(
+        &self,
+        value: T,
+        waits: bool,
+    ) -> impl Future<Output = Result<usize, TryPublishError<T>>> + Send {
+        async move { self.offer_now(value, waits).await }
+    }
+
+    async fn offer_now(&self, value: T, waits: bool) -> Result<usize, TryPublishError<T>> {
         let offered = Offered::new(value);
         let (told, verdict) = channel::bounded(1);
         let slot = offered.0.clone();

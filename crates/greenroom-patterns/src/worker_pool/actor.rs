@@ -118,7 +118,7 @@ where
 }
 
 /// Polls a future of a user, with its panic, and that of its drop, as a value.
-async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+pub(crate) async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = Some(future);
     let polled = std::future::poll_fn(|cx| {
         let Some(running) = &mut future else {

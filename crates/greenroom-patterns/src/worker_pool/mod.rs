@@ -49,6 +49,7 @@ mod message;
 mod options;
 mod ticket;
 
+pub(crate) use actor::caught;
 pub use error::{JobError, PoolError, SubmitError, TrySubmitError};
 pub use handle::WorkerPool;
 pub use options::{PoolOptions, pool};
