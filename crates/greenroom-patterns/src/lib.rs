@@ -9,6 +9,7 @@ pub mod fan;
 mod flow;
 pub mod generate;
 pub mod pipeline;
+pub mod router;
 pub mod state;
 pub mod wait_group;
 pub mod worker_pool;
@@ -20,6 +21,7 @@ pub mod prelude {
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::router::{Route, Router, router};
     pub use crate::state::State;
     pub use crate::wait_group::WaitGroup;
     pub use crate::worker_pool::{WorkerPool, pool};

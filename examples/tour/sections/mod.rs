@@ -1,6 +1,8 @@
 //! The sections, in the order of the tour.
 
+mod broadcast;
 mod buffered;
+mod cache;
 mod cancellation;
 mod context;
 mod fan;
@@ -9,6 +11,7 @@ mod launch;
 mod leak;
 mod mutex;
 mod pipeline;
+mod router;
 mod rwmutex;
 mod select;
 mod state;
@@ -169,6 +172,27 @@ pub(crate) const SECTIONS: &[Section] = &[
         "c.mu.RLock(); item, ok := c.items[key]; c.mu.RUnlock()",
         "items.watch(), watch.get().get(key)",
         "Readers take the last snapshot, without a message and without a lock."
+    ),
+    section!(
+        "cache",
+        cache,
+        "a map under an RWMutex, and singleflight.Do(key, load)",
+        "items.get(key), items.get_or_insert_with(key, load)",
+        "Readers wait for nobody. However many ask for a key, it is loaded once."
+    ),
+    section!(
+        "broadcast",
+        broadcast,
+        "for _, ch := range subscribers { ch <- v }; close(done)",
+        "let mut news = prices.subscribe().await?; prices.send(v).await?",
+        "All get each value, or none do. A slow one is told how many it missed."
+    ),
+    section!(
+        "router",
+        router,
+        "shards[hash(key)%n] <- msg",
+        "shards.key(key).tell(msg), shards.tell(msg)",
+        "A key keeps its actor. When one comes or goes, few keys move."
     ),
     section!(
         "worker-pool",
