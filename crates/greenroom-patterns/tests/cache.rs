@@ -445,7 +445,7 @@ fn a_cancel_of_the_scope_ends_its_loads() {
         let ended = scope
             .scope(|inner| async move {
                 let items = Cache::<u8, u8>::spawn(&inner, cache()).await?;
-                let waiting = items.get_or_insert_with(1, || std::future::pending());
+                let waiting = items.get_or_insert_with(1, std::future::pending);
                 let cancel = inner.clone();
                 inner
                     .go(async move {

@@ -251,7 +251,7 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
         value: T,
         waits: bool,
     ) -> impl Future<Output = Result<usize, TryPublishError<T>>> + Send {
-        async move { self.offer_now(value, waits).await }
+        self.offer_now(value, waits)
     }
 
     async fn offer_now(&self, value: T, waits: bool) -> Result<usize, TryPublishError<T>> {

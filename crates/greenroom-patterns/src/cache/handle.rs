@@ -240,6 +240,10 @@ where
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "that the future is `Send` is said, so that no task that awaits it need find out"
+    )]
     pub fn get_or_insert_with<F, Fut>(
         &self,
         key: K,

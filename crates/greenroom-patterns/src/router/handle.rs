@@ -193,6 +193,10 @@ impl<A: Actor> Router<A> {
     ///
     /// # Cancel safety
     /// As [`Address::tell`].
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "that the future is `Send` is said, so that no task that awaits it need find out"
+    )]
     pub fn tell<M>(&self, message: M) -> impl Future<Output = Result<(), RouteError<M>>> + Send
     where
         A: HandlerLater<M>,
@@ -248,6 +252,10 @@ impl<A: Actor> Router<A> {
     ///
     /// # Cancel safety
     /// As [`Address::ask`].
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "that the future is `Send` is said, so that no task that awaits it need find out"
+    )]
     pub fn ask<M>(
         &self,
         message: M,
