@@ -31,7 +31,7 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
         homes.push(shards.key(&key).ask(Which).await?);
     }
     shards.resize(5).await?;
-    let mut moved = 0;
+    let (mut moved, mut strayed) = (0, 0);
     for (key, home) in (0..100).zip(homes) {
         let now = shards.key(&key).ask(Which).await?;
         out.verify(
@@ -41,5 +41,6 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
         moved += usize::from(now != home);
     }
     out.show(format!("{moved} of 100 keys moved to the fifth"))?;
+    out.verify_eq("a key stays, or goes to the new one", &strayed, &0)?;
     out.verify("few keys move", moved < 50)
 }

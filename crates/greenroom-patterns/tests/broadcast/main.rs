@@ -6,18 +6,19 @@
     reason = "a test looks on from outside"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod ends;
+mod panics;
+mod slow;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-use common::{Ledger, arbiters, check, idle, paused, polls, quiet};
-use greenroom_actor::{OnError, Scope};
+use common::{Ledger, arbiters, check, idle, polls};
+use greenroom_actor::Scope;
 use greenroom_core::time::{Durations, after, sleep};
-use greenroom_core::{Context, Failure, Result, select};
+use greenroom_core::{Context, Result, select};
 use greenroom_patterns::broadcast::{
-    Broadcast, BroadcastError, PublishError, ReceiveError, Slow, SubscribeError, Subscription,
-    TryPublishError, TryReceiveError, broadcast,
+    Broadcast, PublishError, ReceiveError, Slow, Subscription, TryPublishError, TryReceiveError,
+    broadcast,
 };
 
 async fn spawn(scope: &Scope, buffer: usize, slow: Slow) -> Result<Broadcast<u32>> {
@@ -204,65 +205,6 @@ fn waiting_sends_keep_their_order_and_are_not_overtaken() {
 }
 
 #[test]
-fn drop_oldest_tells_what_was_missed_in_its_place() {
-    check(|scope| async move {
-        let news = spawn(&scope, 2, Slow::DropOldest).await?;
-        let mut reader = news.subscribe().await?;
-        for value in 1..=5 {
-            assert_eq!(news.send(value).await?, 1);
-        }
-        assert_eq!(drain(&mut reader), (vec![-3, 4, 5], None));
-        news.send(6).await?;
-        assert_eq!(drain(&mut reader), (vec![6], None));
-        Ok(())
-    });
-}
-
-#[test]
-fn drop_newest_tells_what_was_missed_in_its_place() {
-    check(|scope| async move {
-        let news = spawn(&scope, 2, Slow::DropNewest).await?;
-        let mut slow = news.subscribe().await?;
-        let mut fast = news.subscribe().await?;
-        for value in 1..=4 {
-            assert_eq!(news.send(value).await?, if value <= 2 { 2 } else { 1 });
-            assert_eq!(fast.recv().await?, value);
-        }
-        assert_eq!(slow.recv().await?, 1);
-        news.send(5).await?;
-        news.send(6).await?;
-        assert_eq!(drain(&mut slow), (vec![2, -2, 5], None));
-        news.close().await;
-        // What is missed at the end is told too.
-        assert_eq!(drain(&mut slow), (vec![-1], Some(TryReceiveError::Closed)));
-        assert_eq!(
-            drain(&mut fast),
-            (vec![5, 6], Some(TryReceiveError::Closed))
-        );
-        Ok(())
-    });
-}
-
-#[test]
-fn a_slow_subscriber_is_disconnected_and_drains_first() {
-    check(|scope| async move {
-        let news = spawn(&scope, 2, Slow::Disconnect).await?;
-        let mut slow = news.subscribe().await?;
-        let mut fast = news.subscribe().await?;
-        for value in 1..=3 {
-            assert_eq!(news.send(value).await?, if value <= 2 { 2 } else { 1 });
-            assert_eq!(fast.recv().await?, value);
-        }
-        assert_eq!(news.subscribers().await?, 1);
-        assert_eq!((slow.recv().await?, slow.recv().await?), (1, 2));
-        for _ in 0..2 {
-            assert!(matches!(slow.recv().await, Err(ReceiveError::TooSlow)));
-        }
-        Ok(())
-    });
-}
-
-#[test]
 fn a_dropped_subscriber_frees_its_place_and_the_senders() {
     check(|scope| async move {
         let ledger = Ledger::default();
@@ -282,142 +224,6 @@ fn a_dropped_subscriber_frees_its_place_and_the_senders() {
         assert_eq!(news.subscribers().await?, 1);
         assert_eq!(reader.recv().await?.number, 2);
         assert_eq!(ledger.live(), 0);
-        Ok(())
-    });
-}
-
-#[test]
-fn a_subscriber_that_panics_holds_up_nobody() {
-    quiet();
-    check(|scope| async move {
-        let ran = scope
-            .scope(|inner| async move {
-                inner.set_on_error(OnError::Collect);
-                let news = spawn(&inner, 1, Slow::Wait).await?;
-                let mut reader = news.subscribe().await?;
-                let task = inner.go::<(), _>(async move {
-                    reader.recv().await?;
-                    panic!("the reader")
-                });
-                for value in 1..=5 {
-                    news.send(value).await?;
-                }
-                assert!(task.await.is_err());
-                assert_eq!(news.send(6).await?, 0);
-                assert_eq!(news.subscribers().await?, 0);
-                Ok(())
-            })
-            .await;
-        assert!(ran.is_err(), "the panic is the scope's");
-        Ok(())
-    });
-}
-
-#[test]
-fn close_wakes_waiters() {
-    check(|scope| async move {
-        let news = spawn(&scope, 1, Slow::Wait).await?;
-        let mut idle_reader = news.subscribe().await?;
-        let woken = scope.go(async move {
-            assert_eq!(idle_reader.recv().await?, 1);
-            Ok(idle_reader.recv().await.err())
-        });
-        let mut full = news.subscribe().await?;
-        news.send(1).await?;
-        let refused = scope.go({
-            let news = news.clone();
-            async move { Ok(news.send(2).await.err()) }
-        });
-        idle().await?;
-        assert!(news.close().await);
-        assert!(!news.close().await);
-        assert!(matches!(woken.await?, Some(ReceiveError::Closed)));
-        assert!(matches!(refused.await?, Some(PublishError::Closed(2))));
-        assert_eq!(drain(&mut full), (vec![1], Some(TryReceiveError::Closed)));
-        assert!(matches!(
-            news.try_send(3).await,
-            Err(TryPublishError::Publish(PublishError::Closed(3)))
-        ));
-        assert!(matches!(
-            news.subscribe().await,
-            Err(SubscribeError::Closed)
-        ));
-        assert_eq!(news.subscribers().await?, 0);
-        Ok(())
-    });
-}
-
-#[test]
-fn a_close_works_in_a_context_that_has_ended() {
-    check(|scope| async move {
-        let news = spawn(&scope, 1, Slow::Wait).await?;
-        let mut reader = news.subscribe().await?;
-        let (context, cancel) = scope.context().with_cancel();
-        cancel.cancel();
-        let mut closing = std::pin::pin!(news.close());
-        let closed = std::future::poll_fn(|cx| {
-            let _ended = greenroom_core::current::enter_context(context.clone());
-            closing.as_mut().poll(cx)
-        });
-        assert!(closed.await);
-        assert!(matches!(reader.recv().await, Err(ReceiveError::Closed)));
-        Ok(())
-    });
-}
-
-#[test]
-fn the_last_handle_closes() {
-    check(|scope| async move {
-        let news = spawn(&scope, 2, Slow::DropNewest).await?;
-        let second = news.clone();
-        let mut reader = news.subscribe().await?;
-        for value in 1..=3 {
-            second.send(value).await?;
-        }
-        drop(news);
-        idle().await?;
-        assert_eq!(reader.recv().await?, 1);
-        drop(second);
-        assert_eq!(reader.recv().await?, 2);
-        assert!(matches!(reader.recv().await, Err(ReceiveError::Lagged(1))));
-        assert!(matches!(reader.recv().await, Err(ReceiveError::Closed)));
-        Ok(())
-    });
-}
-
-#[test]
-fn a_late_subscriber_gets_the_last_values_and_then_the_rest() {
-    check(|scope| async move {
-        let news = Broadcast::spawn(&scope, broadcast().buffer(3).replay(2)).await?;
-        let mut early = news.subscribe().await?;
-        for value in 1..=3 {
-            news.send(value).await?;
-        }
-        let mut late = news.subscribe().await?;
-        assert_eq!(drain(&mut early), (vec![1, 2, 3], None));
-        news.send(4).await?;
-        assert_eq!(drain(&mut late), (vec![2, 3, 4], None));
-        assert_eq!(drain(&mut early), (vec![4], None));
-        Ok(())
-    });
-}
-
-#[test]
-fn a_description_that_cannot_be_kept_to_is_refused() {
-    check(|scope| async move {
-        let none = Broadcast::<u8>::spawn(&scope, broadcast().buffer(0)).await;
-        assert!(matches!(none, Err(BroadcastError::ZeroBuffer)));
-        let long = Broadcast::<u8>::spawn(&scope, broadcast().buffer(2).replay(3)).await;
-        assert!(matches!(
-            long,
-            Err(BroadcastError::ReplayTooLong {
-                replay: 3,
-                buffer: 2
-            })
-        ));
-        let ended = scope.scope(|inner| async move { Ok(inner) }).await?;
-        let late = Broadcast::<u8>::spawn(&ended, broadcast()).await;
-        assert!(matches!(late, Err(BroadcastError::Spawn(_))));
         Ok(())
     });
 }
@@ -482,100 +288,6 @@ fn a_receive_that_loses_a_select_has_taken_nothing() {
     });
 }
 
-/// Panics when it is cloned, or dropped, for the n-th time.
-#[derive(Debug)]
-struct Fragile {
-    clones_left: Arc<AtomicUsize>,
-    drops_left: Arc<AtomicUsize>,
-}
-
-impl Fragile {
-    fn new(clones: usize, drops: usize) -> Self {
-        Self {
-            clones_left: Arc::new(clones.into()),
-            drops_left: Arc::new(drops.into()),
-        }
-    }
-}
-
-impl Clone for Fragile {
-    fn clone(&self) -> Self {
-        assert_ne!(self.clones_left.fetch_sub(1, SeqCst), 1, "the clone");
-        Self {
-            clones_left: self.clones_left.clone(),
-            drops_left: self.drops_left.clone(),
-        }
-    }
-}
-
-impl Drop for Fragile {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert_ne!(self.drops_left.fetch_sub(1, SeqCst), 1, "the drop");
-        }
-    }
-}
-
-#[test]
-fn a_clone_that_panics_reaches_nobody_and_gives_the_value_back() {
-    quiet();
-    for clones in 1..=2 {
-        check(move |scope| async move {
-            let news = Broadcast::spawn(&scope, broadcast()).await?;
-            let mut readers = [
-                news.subscribe().await?,
-                news.subscribe().await?,
-                news.subscribe().await?,
-            ];
-            let refused = news.send(Fragile::new(clones, 100)).await;
-            assert!(matches!(refused, Err(PublishError::Panicked(..))));
-            for reader in &mut readers {
-                assert!(matches!(reader.try_recv(), Err(TryReceiveError::Empty)));
-            }
-            assert_eq!(news.send(Fragile::new(100, 100)).await.ok(), Some(3));
-            Ok(())
-        });
-    }
-}
-
-#[test]
-fn a_drop_that_panics_costs_neither_the_owner_nor_the_others() {
-    quiet();
-    check(|scope| async move {
-        let options = broadcast().buffer(1).slow(Slow::DropOldest);
-        let news = Broadcast::spawn(&scope, options).await?;
-        let mut one = news.subscribe().await?;
-        let mut two = news.subscribe().await?;
-        assert_eq!(news.send(Fragile::new(100, 1)).await.ok(), Some(2));
-        assert_eq!(news.send(Fragile::new(100, 100)).await.ok(), Some(2));
-        for reader in [&mut one, &mut two] {
-            assert!(matches!(reader.recv().await, Err(ReceiveError::Lagged(1))));
-            assert!(reader.recv().await.is_ok());
-        }
-        Ok(())
-    });
-}
-
-#[test]
-fn a_replay_that_panics_makes_no_subscriber() {
-    quiet();
-    check(|scope| async move {
-        let news = Broadcast::spawn(&scope, broadcast().replay(1)).await?;
-        news.send(Fragile::new(1, 100))
-            .await
-            .map_err(|_| Failure::message("sent"))?;
-        assert!(matches!(
-            news.subscribe().await,
-            Err(SubscribeError::Panicked(_))
-        ));
-        // The owner was rebuilt around what it had.
-        assert_eq!(news.subscribers().await?, 0);
-        assert_eq!(news.send(Fragile::new(100, 100)).await.ok(), Some(0));
-        assert!(news.subscribe().await?.try_recv().is_ok());
-        Ok(())
-    });
-}
-
 #[test]
 fn sends_that_were_given_up_do_not_pile_up() {
     check(|scope| async move {
@@ -596,43 +308,6 @@ fn sends_that_were_given_up_do_not_pile_up() {
         assert_eq!(reader.recv().await?.number, 200);
         Ok(())
     });
-}
-
-#[test]
-fn the_end_of_the_scope_ends_it_and_nothing_is_left() {
-    let ledger = Ledger::default();
-    let runtime = paused(1);
-    let kept = runtime.block_on({
-        let ledger = ledger.clone();
-        move |scope| async move {
-            let news = Broadcast::spawn(&scope, broadcast().buffer(1).replay(1)).await?;
-            let reader = news.subscribe().await?;
-            news.send(ledger.token(1)).await?;
-            Ok((news, reader))
-        }
-    });
-    let (news, mut reader) = kept.expect("the scope succeeds");
-    let ended = runtime.block_on({
-        let ledger = ledger.clone();
-        move |_| async move {
-            assert!(matches!(
-                news.send(ledger.token(2)).await,
-                Err(PublishError::Closed(_))
-            ));
-            assert!(!news.close().await);
-            assert_eq!(reader.recv().await?.number, 1);
-            assert!(matches!(reader.recv().await, Err(ReceiveError::Closed)));
-            Ok(())
-        }
-    });
-    ended.expect("it only looks");
-    assert_eq!(ledger.live(), 0);
-    assert!(
-        runtime
-            .registry()
-            .actors(runtime.context().now())
-            .is_empty()
-    );
 }
 
 #[test]
