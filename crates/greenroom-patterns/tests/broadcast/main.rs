@@ -196,9 +196,12 @@ fn waiting_sends_keep_their_order_and_are_not_overtaken() {
             idle().await?;
         }
         assert!(news.try_send(9).await.is_err_and(|error| error.is_full()));
-        for value in 0..=5 {
+        for value in 0..5 {
             assert_eq!(reader.recv().await?, value);
+            // There is room, and it is another's.
+            assert!(news.try_send(9).await.is_err_and(|error| error.is_full()));
         }
+        assert_eq!(reader.recv().await?, 5);
         assert_eq!(news.try_send(6).await?, 1);
         Ok(())
     });
