@@ -31,14 +31,12 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
         homes.push(shards.key(&key).ask(Which).await?);
     }
     shards.resize(5).await?;
-    let (mut moved, mut strayed) = (0, 0);
+    let mut moved = 0;
+    let mut strayed = 0;
     for (key, home) in (0..100).zip(homes) {
         let now = shards.key(&key).ask(Which).await?;
-        out.verify(
-            "a key stays, or goes to the new one",
-            now == home || now == 4,
-        )?;
         moved += usize::from(now != home);
+        strayed += usize::from(now != home && now != 4);
     }
     out.show(format!("{moved} of 100 keys moved to the fifth"))?;
     out.verify_eq("a key stays, or goes to the new one", &strayed, &0)?;

@@ -276,3 +276,89 @@ fn tell<T>(offer: &Offer<T>, verdict: Result<usize, Refused<T>>) {
     // There is room for it, unless nobody waits for it any more.
     let _nobody = offer.told.try_send(verdict);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::{TryReceiveError, broadcast};
+
+    /// An offer, with where its verdict comes and what is left of it.
+    fn offer(value: u32, waits: bool) -> (Offer<u32>, Receiver<Result<usize, Refused<u32>>>) {
+        let (put, slot) = channel::bounded(1);
+        let _stored = put.try_send(value);
+        let (told, verdict) = channel::bounded(1);
+        (Offer { slot, told, waits }, verdict)
+    }
+
+    fn never(_: Box<dyn std::any::Any + Send>) -> Panic {
+        unreachable!("the clone of a number does not panic")
+    }
+
+    fn audience(slow: Slow) -> (Audience<u32>, Receiver<()>) {
+        let (nudge, room) = channel::bounded(1);
+        let options = broadcast().buffer(1).slow(slow);
+        (Audience::new(options, nudge), room)
+    }
+
+    #[test]
+    fn a_newcomer_does_not_take_the_room_that_another_waits_for() {
+        let (mut audience, room) = audience(Slow::Wait);
+        let mut reader = audience.subscribe().expect("it is open");
+        for value in 1..=2 {
+            drop(audience.offer(offer(value, true).0, never));
+        }
+        assert_eq!(reader.try_recv(), Ok(1));
+        assert!(room.try_recv().is_ok(), "the owner was not woken");
+        // There is room, and the owner has not come to look.
+        let (late, verdict) = offer(3, false);
+        drop(audience.offer(late, never));
+        assert!(matches!(verdict.try_recv(), Ok(Err(Refused::Full))));
+        drop(audience.offer(offer(4, true).0, never));
+        for value in [2, 4] {
+            drop(audience.advance(never));
+            assert_eq!(reader.try_recv(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn an_offer_that_was_taken_back_is_skipped() {
+        let (mut audience, _room) = audience(Slow::Wait);
+        let mut reader = audience.subscribe().expect("it is open");
+        drop(audience.offer(offer(1, true).0, never));
+        let (gone, _verdict) = offer(2, true);
+        let slot = gone.slot.clone();
+        drop(audience.offer(gone, never));
+        drop(audience.offer(offer(3, true).0, never));
+        assert_eq!((slot.try_recv(), reader.try_recv()), (Ok(2), Ok(1)));
+        drop(audience.advance(never));
+        assert_eq!(reader.try_recv(), Ok(3));
+        assert_eq!(reader.try_recv(), Err(TryReceiveError::Empty));
+    }
+
+    #[test]
+    fn offers_that_were_taken_back_do_not_pile_up() {
+        let (mut audience, _room) = audience(Slow::Wait);
+        let _reader = audience.subscribe().expect("it is open");
+        for value in 0..1_000 {
+            let (gone, _verdict) = offer(value, true);
+            let slot = gone.slot.clone();
+            drop(audience.offer(gone, never));
+            let _taken_back = slot.try_recv();
+        }
+        assert!(audience.waiting.len() <= SWEEP);
+    }
+
+    #[test]
+    fn a_close_refuses_what_waits_and_ends_behind_what_is_stored() {
+        let (mut audience, _room) = audience(Slow::Wait);
+        let mut reader = audience.subscribe().expect("it is open");
+        drop(audience.offer(offer(1, true).0, never));
+        let (waiting, verdict) = offer(2, true);
+        drop(audience.offer(waiting, never));
+        assert!(audience.close() && !audience.close());
+        assert!(matches!(verdict.try_recv(), Ok(Err(Refused::Closed))));
+        assert_eq!(reader.try_recv(), Ok(1));
+        assert_eq!(reader.try_recv(), Err(TryReceiveError::Closed));
+        assert!(audience.subscribe().is_none());
+    }
+}
