@@ -3,6 +3,8 @@
 //! Every pattern starts its tasks in a [`Scope`](greenroom_actor::Scope), so that none outlives it.
 //! These tasks do not count under the [limit](greenroom_actor::Scope::set_limit) of the scope.
 
+pub mod broadcast;
+pub mod cache;
 pub mod condition;
 pub mod fan;
 mod flow;
@@ -13,6 +15,7 @@ pub mod once;
 pub mod pipeline;
 pub mod rate_limiter;
 pub mod retry;
+pub mod router;
 pub mod rw_mutex;
 pub mod semaphore;
 pub mod single_flight;
@@ -23,6 +26,8 @@ pub mod worker_pool;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
 pub mod prelude {
+    pub use crate::broadcast::{Broadcast, Slow, Subscription, broadcast};
+    pub use crate::cache::{Cache, cache};
     pub use crate::condition::Condition;
     pub use crate::fan::{fan_out, merge};
     pub use crate::generate::generate;
@@ -31,6 +36,7 @@ pub mod prelude {
     pub use crate::pipeline::{Pipeline, stage};
     pub use crate::rate_limiter::{Limit, RateLimiter};
     pub use crate::retry::{Backoff, RetryPolicy, retry};
+    pub use crate::router::{Route, Router, router};
     pub use crate::rw_mutex::{RwMutex, rw_mutex};
     pub use crate::semaphore::{Permit, Semaphore};
     pub use crate::single_flight::SingleFlight;

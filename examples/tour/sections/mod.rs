@@ -1,6 +1,8 @@
 //! The sections, in the order of the tour.
 
+mod broadcast;
 mod buffered;
+mod cache;
 mod cancellation;
 mod condition;
 mod context;
@@ -15,6 +17,7 @@ mod pipeline;
 mod race;
 mod rate_limiter;
 mod retry;
+mod router;
 mod rwmutex;
 mod select;
 mod semaphore;
@@ -221,6 +224,27 @@ pub(crate) const SECTIONS: &[Section] = &[
         "v, err, shared := g.Do(key, load)",
         "flights.call(key, load), flights.start(key, load)",
         "Who asks for a key in flight joins its run. When nobody waits, that is cancelled."
+    ),
+    section!(
+        "cache",
+        cache,
+        "a map under an RWMutex, and singleflight.Do(key, load)",
+        "items.get(key), items.get_or_insert_with(key, load)",
+        "Readers wait for nobody. However many ask for a key, it is loaded once."
+    ),
+    section!(
+        "broadcast",
+        broadcast,
+        "for _, ch := range subscribers { ch <- v }; close(done)",
+        "let mut news = prices.subscribe().await?; prices.send(v).await?",
+        "All get each value, or none do. A slow one is told how many it missed."
+    ),
+    section!(
+        "router",
+        router,
+        "shards[hash(key)%n] <- msg",
+        "shards.key(key).tell(msg), shards.tell(msg)",
+        "A key keeps its actor. When one comes or goes, few keys move."
     ),
     section!(
         "worker-pool",
