@@ -26,6 +26,12 @@ pub fn drop_caught<T>(value: T) -> Result<(), Box<dyn Any + Send>> {
     catch(move || drop(value))
 }
 
+/// Returns whether this thread unwinds: whoever is dropped now, is dropped by a panic.
+#[must_use]
+pub fn is_unwinding() -> bool {
+    std::thread::panicking()
+}
+
 /// Wakes them all. A foreign waker may panic: that keeps nobody else from being woken, and is not the
 /// caller's failure; the panic hook has told it.
 pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {

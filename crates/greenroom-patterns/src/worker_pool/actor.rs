@@ -1,6 +1,5 @@
 //! A worker.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::Location;
@@ -11,10 +10,11 @@ use std::task::{Context as TaskContext, Poll};
 use futures_core::Stream;
 use greenroom_actor::{Actor, ActorContext, Handler};
 use greenroom_core::channel::{Receiver, ReceiverStream, Sender};
-use greenroom_core::{Id, Panic, Result, unwind};
+use greenroom_core::{Id, Panic, Result};
 
 use super::error::JobError;
 use super::message::{Outcome, Queued, Work};
+use crate::caught::caught;
 
 /// Takes jobs one by one until there are no more.
 pub(super) struct Worker<J, O, F> {
@@ -114,25 +114,6 @@ where
             // Not `cx.stop()`, after which its supervisor would want it again.
             Work::End => cx.weak_address().stop(),
         }
-    }
-}
-
-/// Polls a future of a user, with its panic, and that of its drop, as a value.
-async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = Some(future);
-    let polled = std::future::poll_fn(|cx| {
-        let Some(running) = &mut future else {
-            return Poll::Pending;
-        };
-        match unwind::catch(|| Pin::new(running).poll(cx)) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    })
-    .await;
-    match (polled, unwind::drop_caught(future.take())) {
-        (Ok(_), Err(payload)) => Err(payload),
-        (polled, _) => polled,
     }
 }
 
