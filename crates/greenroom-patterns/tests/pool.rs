@@ -83,10 +83,7 @@ fn descriptions_that_cannot_work_are_refused() {
         let ledger = Ledger::default();
         let items = [ledger.token(1), ledger.token(2)];
         let many = Pool::spawn(&scope, pool_from(items).max(1)).await;
-        assert!(matches!(
-            many,
-            Err(PoolError::TooMany { max: 1, given: 2 })
-        ));
+        assert!(matches!(many, Err(PoolError::TooMany { max: 1, given: 2 })));
         assert_eq!((ledger.live(), scope.len()), (0, 0));
         let ended = scope.scope(|inner| async move { Ok(inner) }).await?;
         let late = Pool::spawn(&ended, pool_from([1])).await;
@@ -140,7 +137,10 @@ fn smoke_on_arbiters_an_item_has_one_holder() {
                             drop(dropped);
                         }
                         let item = pool.get().await?;
-                        assert!(!held[item.number].swap(true, SeqCst), "it has another holder");
+                        assert!(
+                            !held[item.number].swap(true, SeqCst),
+                            "it has another holder"
+                        );
                         greenroom_core::task::yield_now().await;
                         assert!(held[item.number].swap(false, SeqCst));
                         uses.fetch_add(1, SeqCst);
@@ -199,7 +199,10 @@ fn an_item_comes_back_by_a_return_a_panic_a_cancel_and_a_drop() {
         Ok(())
     });
     let failed = failed.expect_err("a task panicked").to_string();
-    assert!(failed.contains("planned") && !failed.contains("assertion"), "{failed}");
+    assert!(
+        failed.contains("planned") && !failed.contains("assertion"),
+        "{failed}"
+    );
     assert_eq!((ledger.made(), ledger.live()), (1, 0));
 }
 
@@ -222,7 +225,10 @@ fn by_choice_an_item_is_discarded_after_a_panic_of_its_holder() {
         Ok(())
     });
     let failed = failed.expect_err("a task panicked").to_string();
-    assert!(failed.contains("planned") && !failed.contains("assertion"), "{failed}");
+    assert!(
+        failed.contains("planned") && !failed.contains("assertion"),
+        "{failed}"
+    );
 }
 
 #[test]
@@ -352,8 +358,12 @@ fn a_failure_to_make_is_its_callers_error_and_the_next_goes_on() {
         for get in gets {
             got.push(get.await?);
         }
-        let [Err(GetError::Panicked(first)), Err(GetError::Failed(second)), Err(GetError::Panicked(third)), Ok(4)] =
-            &got[..]
+        let [
+            Err(GetError::Panicked(first)),
+            Err(GetError::Failed(second)),
+            Err(GetError::Panicked(third)),
+            Ok(4),
+        ] = &got[..]
         else {
             unreachable!("{got:?}")
         };
@@ -384,7 +394,11 @@ fn making_ends_with_the_callers_context_and_the_next_in_line_has_its_own_attempt
         let first = scope.go({
             let pool = pool.clone();
             let hurried = scope.context().with_timeout(1.secs());
-            async move { Ok(hurried.run(async move { pool.get().await.map(drop) }).await?) }
+            async move {
+                Ok(hurried
+                    .run(async move { pool.get().await.map(drop) })
+                    .await?)
+            }
         });
         idle().await?;
         let second = pool.get().await?;
@@ -406,7 +420,11 @@ fn the_item_that_is_made_for_a_caller_that_has_gone_is_kept_or_goes_to_the_next(
         drop(Pooled::into_inner(item));
         leave(pool.get()).await?;
         drop(pool.get().await?);
-        assert_eq!(ledger.made(), 2, "the second caller got what was made for the first");
+        assert_eq!(
+            ledger.made(),
+            2,
+            "the second caller got what was made for the first"
+        );
         Ok(())
     });
 }
@@ -427,7 +445,11 @@ fn a_returned_item_serves_a_caller_whose_own_is_still_being_made() {
         waiter.await?;
         assert!(scope.context().now() - start < 5.millis());
         sleep(20.millis()).await?;
-        assert_eq!(pool.counts().await?.idle, 2, "the other was made all the same");
+        assert_eq!(
+            pool.counts().await?.idle,
+            2,
+            "the other was made all the same"
+        );
         Ok(())
     });
 }
@@ -486,7 +508,11 @@ fn items_that_are_idle_for_too_long_are_dropped_on_time() {
         assert_eq!((ledger.live(), pool.counts().await?.len()), (0, 0));
         let out = pool.get().await?;
         sleep(60.secs()).await?;
-        assert_eq!((ledger.live(), out.number), (1, 3), "what is out is not idle");
+        assert_eq!(
+            (ledger.live(), out.number),
+            (1, 3),
+            "what is out is not idle"
+        );
         Ok(())
     });
 }
@@ -678,7 +704,10 @@ fn a_cancelled_scope_ends_waiters_and_drops_the_items() {
 }
 
 /// An item whose drop panics, and says so first.
-struct Breaks(Ledger, #[allow(dead_code, reason = "counts while it lives")] Token);
+struct Breaks(
+    Ledger,
+    #[allow(dead_code, reason = "counts while it lives")] Token,
+);
 
 impl Breaks {
     fn new(ledger: &Ledger) -> Self {

@@ -111,10 +111,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 cancels_after,
             )| {
                 // What hangs is given an end: that of the context of whoever it is made for.
-                if makes
-                    .iter()
-                    .any(|(makes, _)| matches!(makes, Makes::Hangs))
-                {
+                if makes.iter().any(|(makes, _)| matches!(makes, Makes::Hangs)) {
                     for order in clients.iter_mut().flatten() {
                         order.within = order.within.or(Some(30));
                     }
@@ -287,7 +284,13 @@ async fn carry_out(scope: Scope, plan: Plan, ledger: Ledger) -> Result<()> {
         .iter()
         .map(|orders| {
             let (inner, pool) = (scope.clone(), pool.clone());
-            scope.go(client(inner, pool, orders.clone(), ledger.clone(), plan.max))
+            scope.go(client(
+                inner,
+                pool,
+                orders.clone(),
+                ledger.clone(),
+                plan.max,
+            ))
         })
         .collect();
     if let Some(millis) = plan.closes_after {
@@ -317,7 +320,11 @@ async fn carry_out(scope: Scope, plan: Plan, ledger: Ledger) -> Result<()> {
     // What is being made for callers that have gone has ended by then, also what hangs.
     sleep(100.millis()).await?;
     let counts = pool.counts().await?;
-    assert_eq!((counts.in_use, counts.waiting), (0, 0), "misuse: {counts:?}");
+    assert_eq!(
+        (counts.in_use, counts.waiting),
+        (0, 0),
+        "misuse: {counts:?}"
+    );
     assert_eq!(counts.in_preparation, 0, "misuse: {counts:?}");
     assert_eq!(counts.idle, ledger.live(), "misuse: {counts:?}");
     if plan.closes_after.is_some() {

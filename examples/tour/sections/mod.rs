@@ -9,6 +9,7 @@ mod launch;
 mod leak;
 mod mutex;
 mod pipeline;
+mod pool;
 mod rwmutex;
 mod select;
 mod state;
@@ -169,6 +170,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         "c.mu.RLock(); item, ok := c.items[key]; c.mu.RUnlock()",
         "items.watch(), watch.get().get(key)",
         "Readers take the last snapshot, without a message and without a lock."
+    ),
+    section!(
+        "pool",
+        pool,
+        "buf := pool.Get().(*bytes.Buffer); defer func() { buf.Reset(); pool.Put(buf) }()",
+        "let mut buffer = pool.get().await?",
+        "A guard that goes back at its drop, and is reset then. There are so many and no more."
     ),
     section!(
         "worker-pool",

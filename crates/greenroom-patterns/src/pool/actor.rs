@@ -14,9 +14,7 @@ use greenroom_core::{Context, Panic, Result, current, unwind};
 use super::error::{GetError, TryGetError};
 use super::handle::{Counts, Pool, Pooled};
 use super::item::Item;
-use super::message::{
-    Close, Count, Forgo, Get, Put, Ready, Return, Sweep, TryGet, WaitClosed,
-};
+use super::message::{Close, Count, Forgo, Get, Put, Ready, Return, Sweep, TryGet, WaitClosed};
 use super::options::PoolOptions;
 use super::state::{self, Act, Prepared, Store, Unmade, Why};
 use crate::caught::{Payload, caught, forget};
@@ -238,12 +236,7 @@ impl<T: Send + 'static> Actor for Owner<T> {
 impl<T: Send + 'static> HandlerLater<Get> for Owner<T> {
     type Reply = Result<Pooled<T>, GetError>;
 
-    async fn handle(
-        &mut self,
-        _: Get,
-        reply: ReplyTo<Self::Reply>,
-        cx: &mut ActorContext<Self>,
-    ) {
+    async fn handle(&mut self, _: Get, reply: ReplyTo<Self::Reply>, cx: &mut ActorContext<Self>) {
         let context = cx.context().clone();
         self.expire(cx);
         let refused = self.shelf.store.get(Asker::Waits(reply, context));
@@ -357,10 +350,7 @@ impl<T: Send + 'static> Handler<Ready<T>> for Owner<T> {
     async fn handle(&mut self, ready: Ready<T>, cx: &mut ActorContext<Self>) {
         self.cuts.remove(&ready.number);
         let now = cx.context().now();
-        let act = self
-            .shelf
-            .store
-            .prepared(ready.number, ready.prepared, now);
+        let act = self.shelf.store.prepared(ready.number, ready.prepared, now);
         self.settle(act, cx);
     }
 }

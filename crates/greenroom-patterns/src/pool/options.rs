@@ -135,10 +135,13 @@ impl<T: Send + 'static> PoolOptions<T> {
             Box::pin(async move {
                 // Caught here, so that no unwinding comes by the item: in one it could not be dropped.
                 let checked = caught(Box::pin(async { is_fit(item.get_mut()).await })).await;
-                (item, checked.unwrap_or_else(|payload| {
-                    forget(payload);
-                    false
-                }))
+                (
+                    item,
+                    checked.unwrap_or_else(|payload| {
+                        forget(payload);
+                        false
+                    }),
+                )
             })
         }));
         self

@@ -445,6 +445,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_checked_for_a_try_holds_up_nobody_else() {
+        let mut store = store(3, true, true);
+        store.put(1, now());
+        let tried = store.try_get(named('a'));
+        assert_eq!(shown(Some(tried)), "check 1 for a as 1");
+        store.get(named('b'));
+        assert_eq!(shown(store.next()), "make for b as 2");
+    }
+
+    #[test]
     fn a_closed_store_keeps_nothing() {
         let mut store = store(3, false, true);
         store.put(1, now());
