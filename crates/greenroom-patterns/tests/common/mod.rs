@@ -16,6 +16,7 @@ use futures_util::future::LocalBoxFuture;
 use greenroom_actor::{Runtime, Scope, SingleThread};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Failure, Result};
+use greenroom_patterns::worker_pool::{WorkerPool, pool};
 use proptest::prelude::*;
 
 pub(crate) const SEEDS: std::ops::Range<u64> = 0..8;
@@ -193,6 +194,20 @@ pub(crate) struct Seen {
     pub(crate) numbers: Vec<usize>,
     pub(crate) is_complete: bool,
     pub(crate) tasks_left: usize,
+}
+
+/// A pool whose jobs sleep for so many milliseconds, and give the number back.
+pub(crate) async fn sleepers(
+    scope: &Scope,
+    workers: usize,
+    queue: usize,
+) -> Result<WorkerPool<u64, u64>> {
+    let options = pool("sleep").workers(workers).queue(queue);
+    let spawned = WorkerPool::spawn(scope, options, |millis: u64| async move {
+        sleep(millis.millis()).await?;
+        Ok(millis)
+    });
+    Ok(spawned.await?)
 }
 
 /// Panics are a subject of the test: their messages on stderr are noise.
