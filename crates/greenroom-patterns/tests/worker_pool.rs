@@ -11,9 +11,9 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{Boom, Ledger, SEEDS, arbiters, check, idle, paused, polls, quiet, sleepers};
+use greenroom_core::Context;
 use greenroom_core::channel::{self, RecvError};
 use greenroom_core::time::{Durations, sleep};
-use greenroom_core::{Context, Result};
 use greenroom_patterns::generate::generate;
 use greenroom_patterns::prelude::Pipeline;
 use greenroom_patterns::worker_pool::{JobError, SubmitError, TrySubmitError, WorkerPool, pool};

@@ -8,7 +8,6 @@ use greenroom_core::time::sleep;
 use greenroom_core::{Failure, Result, current};
 
 use crate::caught::{Payload, caught};
-use crate::flow;
 
 /// Decides whether a job is tried again. Implemented by [`NoRetry`] and [`Retry`] only.
 pub trait RetryPolicy<J>: sealed::Policy<J> {}
@@ -150,10 +149,11 @@ impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> sealed::Policy<J
                 Attempt::Failed(failure) => (self.when)(failure),
                 Attempt::Panicked(_) => true,
             };
-            let Some(again) = spare.filter(|_| is_worth && flow::ended().is_none()) else {
+            let Some(again) = spare.filter(|_| is_worth) else {
                 return error.outcome();
             };
             drop(error);
+            // It refuses in a context that has ended: then that is the outcome, and there is no other attempt.
             sleep(delay(self.base, self.cap, attempt)).await?;
             job = again;
             attempt += 1;
