@@ -132,7 +132,7 @@ fn smoke_on_arbiters_an_item_has_one_holder() {
                 let (pool, held, uses) = (pool.clone(), held.clone(), counter.clone());
                 async move {
                     for _ in 0..5 {
-                        if n % 3 == 0 {
+                        if n.is_multiple_of(3) {
                             let dropped = polls(Some(n % 2 + 1), pool.get()).await;
                             drop(dropped);
                         }
@@ -438,7 +438,10 @@ fn a_returned_item_serves_a_caller_whose_own_is_still_being_made() {
         let start = scope.context().now();
         let waiter = scope.go({
             let pool = pool.clone();
-            async move { Ok(drop(pool.get().await?)) }
+            async move {
+                let _item = pool.get().await?;
+                Ok(())
+            }
         });
         idle().await?;
         drop(first);
@@ -617,7 +620,7 @@ fn a_close_refuses_waiters_and_drops_items_as_they_come_back() {
 #[test]
 fn a_close_cuts_what_is_being_made() {
     check(|scope| async move {
-        let pool = Pool::spawn(&scope, pool_of::<(), _, _>(|| std::future::pending())).await?;
+        let pool = Pool::spawn(&scope, pool_of::<(), _, _>(std::future::pending)).await?;
         let waiter = scope.go({
             let pool = pool.clone();
             async move { Ok(pool.get().await.map(drop)) }
@@ -636,7 +639,7 @@ fn the_end_of_the_scope_is_not_held_up_by_what_is_being_made_or_checked() {
     check(|scope| async move {
         scope
             .scope(|inner| async move {
-                let hangs = pool_of::<(), _, _>(|| std::future::pending());
+                let hangs = pool_of::<(), _, _>(std::future::pending);
                 let hangs = Pool::spawn(&inner, hangs).await?;
                 leave(hangs.get()).await?;
                 let checks = pool_from([1]).check(async |_| std::future::pending().await);

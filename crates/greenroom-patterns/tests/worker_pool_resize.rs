@@ -82,7 +82,8 @@ fn a_worker_that_was_let_go_and_is_wanted_again_stays() {
             let token = running.token(0);
             async move {
                 sleep(10.millis()).await?;
-                Ok(drop(token))
+                drop(token);
+                Ok(())
             }
         })
         .await?;

@@ -13,7 +13,10 @@ use super::state::Rules;
 use crate::caught::{caught, forget};
 
 type Making<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
+type Make<T> = Box<dyn FnMut() -> Making<T> + Send>;
 type Checking<T> = Pin<Box<dyn Future<Output = (Item<T>, bool)>>>;
+type Check<T> = Arc<dyn Fn(Item<T>) -> Checking<T> + Send + Sync>;
+type Reset<T> = Box<dyn FnMut(&mut T) + Send>;
 
 /// The items that a pool has at most, unless it is told otherwise.
 const MAX: usize = 16;
@@ -68,9 +71,9 @@ where
 #[must_use = "a description does nothing until a pool is spawned"]
 pub struct PoolOptions<T> {
     pub(super) items: Vec<Item<T>>,
-    pub(super) make: Option<Box<dyn FnMut() -> Making<T> + Send>>,
-    pub(super) reset: Option<Box<dyn FnMut(&mut T) + Send>>,
-    pub(super) check: Option<Arc<dyn Fn(Item<T>) -> Checking<T> + Send + Sync>>,
+    pub(super) make: Option<Make<T>>,
+    pub(super) reset: Option<Reset<T>>,
+    pub(super) check: Option<Check<T>>,
     pub(super) max: usize,
     pub(super) idle_for: Option<Duration>,
     pub(super) is_discarded_after_panic: bool,
@@ -120,8 +123,9 @@ impl<T: Send + 'static> PoolOptions<T> {
     /// let even = pool_from([1, 2, 3]).check(async |item| *item % 2 == 0);
     /// let pool = Pool::spawn(&scope, even).await?;
     /// assert_eq!(*pool.get().await?, 2);
-    /// assert!(pool.try_get().await.is_ok());
-    /// assert_eq!(pool.counts().await?.len(), 1, "the others were dropped");
+    /// assert_eq!(pool.counts().await?.len(), 2, "3 was dropped, 1 was not looked at");
+    /// let (even, odd) = (pool.get().await?, pool.try_get().await);
+    /// assert!(*even == 2 && matches!(odd, Err(TryGetError::Empty)));
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```

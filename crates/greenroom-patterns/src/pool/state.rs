@@ -146,11 +146,12 @@ impl<T, A: Asker> Store<T, A> {
     /// Returns what is to be done next; called until there is nothing.
     pub(super) fn next(&mut self) -> Option<Act<T, A>> {
         self.skip_left();
-        if !self.rules.checks && !self.line.is_empty() {
-            if let Some((_, item)) = self.idle.pop_back() {
-                let waiting = self.line.pop_front()?;
-                return Some(self.hand(item, waiting.asker));
-            }
+        if !self.rules.checks
+            && !self.line.is_empty()
+            && let Some((_, item)) = self.idle.pop_back()
+        {
+            let waiting = self.line.pop_front()?;
+            return Some(self.hand(item, waiting.asker));
         }
         let is_ready = self.rules.checks && !self.idle.is_empty();
         let has_room = self.rules.makes && self.len() < self.rules.max;
@@ -315,14 +316,13 @@ impl<T, A: Asker> Store<T, A> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-    use std::rc::Rc;
+    use std::rc::{Rc, Weak};
 
     use super::*;
 
-    /// An asker of the tests, by its name.
-    #[derive(Clone, Debug)]
-    struct Named(char, Rc<Cell<bool>>);
+    /// An asker of the tests, by its name. It may leave.
+    #[derive(Debug)]
+    struct Named(char, Option<Weak<()>>);
 
     impl Asker for Named {
         type Context = char;
@@ -332,12 +332,21 @@ mod tests {
         }
 
         fn has_left(&self) -> bool {
-            self.1.get()
+            self.1
+                .as_ref()
+                .is_some_and(|ticket| ticket.strong_count() == 0)
         }
     }
 
     fn named(name: char) -> Named {
-        Named(name, Rc::default())
+        Named(name, None)
+    }
+
+    /// An asker that has left when its ticket is dropped.
+    fn leaving(name: char) -> (Rc<()>, Named) {
+        let ticket = Rc::new(());
+        let named = Named(name, Some(Rc::downgrade(&ticket)));
+        (ticket, named)
     }
 
     fn store(max: usize, checks: bool, makes: bool) -> Store<u8, Named> {
@@ -403,13 +412,13 @@ mod tests {
     #[test]
     fn an_asker_that_left_gets_nothing_and_its_item_goes_on() {
         let mut store = store(1, false, true);
-        let (gone, next) = (named('a'), named('b'));
-        store.get(gone.clone());
+        let ((gone, a), (next, b)) = (leaving('a'), leaving('b'));
+        store.get(a);
         assert_eq!(shown(store.next()), "make for a as 1");
-        gone.1.set(true);
-        store.get(next.clone());
+        drop(gone);
+        store.get(b);
         assert_eq!(shown(store.next()), "-", "one is being made");
-        next.1.set(true);
+        drop(next);
         let ready = store.prepared(1, Prepared::Ready(7), now());
         assert_eq!((shown(ready), store.idle()), ("-".into(), 1));
         assert_eq!(shown(Some(store.try_get(named('c')))), "hand 7 to c");
@@ -492,9 +501,7 @@ mod tests {
     fn askers_that_left_do_not_pile_up() {
         let mut store = store(1, false, false);
         for n in 0..10_000 {
-            let asker = named('a');
-            asker.1.set(n != 0);
-            store.get(asker);
+            store.get(if n == 0 { named('a') } else { leaving('b').1 });
         }
         assert!(store.line.len() < 50, "{}", store.line.len());
         assert_eq!(store.waiting(), 1);
