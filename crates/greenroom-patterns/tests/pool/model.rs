@@ -1,17 +1,9 @@
 //! A pool against an account of its items: under failures, panics, cancels, drops and closes at random.
 
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a test looks on from outside"
-)]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use common::{Boom, Ledger, Token, paused, polls, quiet};
+use crate::common::{Boom, Ledger, Token, paused, polls, quiet};
 use greenroom_actor::{OnError, Scope};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, Result};
