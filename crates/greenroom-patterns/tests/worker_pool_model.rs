@@ -371,11 +371,13 @@ async fn carry_out(
         }
     }
     if plan.drains && pool.drain().await.is_ok() {
+        // A cancel may come with the last of the workers: it would end the look.
+        let keep = scope.context().without_cancel();
         for ticket in kept.drain(..) {
-            let outcome = polls(Some(1), ticket.wait()).await;
+            let outcome = polls(Some(1), keep.run(ticket.wait())).await;
             let is_missing = matches!(
                 outcome,
-                None | Some(Err(JobError::WaitEnded(_) | JobError::Taken))
+                None | Some(Err(_) | Ok(Err(JobError::WaitEnded(_) | JobError::Taken)))
             );
             assert!(!is_missing, "the pool is drained, and a job has no outcome");
         }
