@@ -5,7 +5,7 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
-use greenroom::patterns::worker_pool::JobError;
+use greenroom::patterns::worker_pool::{JobError, Retry};
 use greenroom::prelude::*;
 
 async fn process(job: u64) -> Result<u64> {
@@ -47,9 +47,38 @@ fn main() -> greenroom::Result<()> {
         let hurried = scope.context().with_timeout(1.secs());
         println!("{}", hurried.run(workers.run(12)).await??);
 
+        // More workers while it runs; results in the order of the jobs.
+        workers.resize(5).await?;
+        let in_order = workers.submit_all_in_order(1..=3);
+        while let Ok(result) = in_order.recv().await {
+            println!("{}", result?);
+        }
+
         // Without new jobs the workers finish what they have, and end.
-        workers.close();
-        workers.closed().await?;
+        workers.drain().await?;
+
+        // A pool whose jobs have three attempts, and a second for all of them.
+        let options = pool("flaky")
+            .retry(Retry::attempts(3))
+            .job_deadline(1.secs());
+        let calls = State::spawn(&scope, 0).await?;
+        let flaky = WorkerPool::spawn(&scope, options, move |good: u32| {
+            let calls = calls.clone();
+            async move {
+                let call = calls
+                    .update(|calls| {
+                        *calls += 1;
+                        *calls
+                    })
+                    .await?;
+                if call < good {
+                    Err(Failure::message("not yet"))
+                } else {
+                    Ok(call)
+                }
+            }
+        });
+        println!("good at attempt {}", flaky.await?.run(3).await?);
         Ok(())
     })
 }

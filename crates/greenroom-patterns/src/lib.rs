@@ -5,6 +5,7 @@
 
 pub mod broadcast;
 pub mod cache;
+mod caught;
 pub mod condition;
 pub mod fan;
 mod flow;
@@ -13,6 +14,7 @@ mod lease;
 pub mod mutex;
 pub mod once;
 pub mod pipeline;
+pub mod pool;
 pub mod rate_limiter;
 pub mod retry;
 pub mod router;
@@ -34,6 +36,7 @@ pub mod prelude {
     pub use crate::mutex::{Lease, Mutex, mutex};
     pub use crate::once::Once;
     pub use crate::pipeline::{Pipeline, stage};
+    pub use crate::pool::{Pool, pool_from, pool_of};
     pub use crate::rate_limiter::{Limit, RateLimiter};
     pub use crate::retry::{Backoff, RetryPolicy, retry};
     pub use crate::router::{Route, Router, router};

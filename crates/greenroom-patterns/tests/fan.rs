@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 
 use common::{
     Boom, End, Ledger, Panics, SEEDS, Seen, Token, arbiters, boom, check, check_err, ends, idle,
-    paused,
+    paused, quiet, see,
 };
 use greenroom_actor::{Placement, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError, TryRecvError};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Panic, Result};
-use greenroom_patterns::fan::{FanError, fan_out, fan_out_by_key, fan_out_fan_in, merge};
+use greenroom_patterns::fan::{FanError, fan_out, fan_out_by_key, fan_out_fan_in, isolated, merge};
 use greenroom_patterns::generate::generate;
 use greenroom_patterns::prelude::Pipeline;
 use proptest::prelude::*;
@@ -238,6 +238,96 @@ fn an_error_ends_the_scope_and_the_outputs_do_not_look_complete() {
 }
 
 #[test]
+fn a_failure_of_an_isolated_worker_is_the_outcome_of_its_value_and_ends_nothing() {
+    quiet();
+    check(|scope| async move {
+        let results = fan_out_fan_in(&scope, generate(&scope, 0..30), isolated(3), |x: u64| {
+            assert!(x % 10 != 3, "in the closure");
+            async move {
+                sleep((x % 4).millis()).await?;
+                assert!(x % 10 != 5, "in its future");
+                if x % 10 == 7 { boom() } else { Ok(x) }
+            }
+        })?;
+        let (mut good, mut failed, mut panicked) = (BTreeSet::new(), 0, 0);
+        for result in results.collect().await? {
+            match result {
+                Ok(x) => assert!(good.insert(x)),
+                Err(failure) if failure.downcast_ref::<Boom>().is_some() => failed += 1,
+                Err(failure) => {
+                    let panic = failure.downcast_ref::<Panic>().expect("it is a panic");
+                    assert!(panic.spawned_at().file().ends_with("fan.rs"));
+                    panicked += 1;
+                }
+            }
+        }
+        assert_eq!((good.len(), failed, panicked), (21, 3, 6));
+        idle().await?;
+        assert_eq!(scope.len(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn isolated_branches_go_on_by_key_and_apart_while_one_fails() {
+    quiet();
+    check(|scope| async move {
+        let input = generate(&scope, 0..40_usize);
+        let odd_fails = |x: usize| async move {
+            assert!(x % 4 != 1, "one key in four");
+            Ok(x)
+        };
+        let outputs = fan_out_by_key(&scope, input, isolated(3), |x| x % 4, odd_fails)?;
+        let results = merge(&scope, outputs).collect().await?;
+        for key in 0..4 {
+            let good = results.iter().flatten().filter(|x| *x % 4 == key);
+            assert!(good.clone().is_sorted());
+            assert_eq!(good.count(), if key == 1 { 0 } else { 10 });
+        }
+        assert_eq!(results.len(), 40);
+
+        let outputs = fan_out(&scope, generate(&scope, 0..9), isolated(3), |_: u8| async {
+            sleep(1.millis()).await?;
+            boom::<()>()
+        })?;
+        let ends: Vec<_> = outputs
+            .into_iter()
+            .map(|output| scope.go(async move { Ok(output.collect().await?.len()) }))
+            .collect();
+        let mut all = 0;
+        for end in ends {
+            all += end.await?;
+        }
+        assert_eq!(all, 9, "each branch is read to its end");
+        let refused = fan_out(&scope, generate(&scope, 0..9), isolated(0), odd_fails);
+        assert_eq!(refused.err(), Some(FanError::ZeroWorkers));
+        Ok(())
+    });
+}
+
+#[test]
+fn isolated_workers_end_with_the_scope_and_give_no_outcome_for_that() {
+    check(|scope| async move {
+        let results = fan_out_fan_in(
+            &scope,
+            generate(&scope, 0..9),
+            isolated(2),
+            |x: u8| async move {
+                sleep(1.secs()).await?;
+                Ok(x)
+            },
+        )?;
+        idle().await?;
+        scope.cancel("enough");
+        assert!(matches!(
+            results.collect().await,
+            Err(RecvError::Cancelled(_))
+        ));
+        Ok(())
+    });
+}
+
+#[test]
 fn a_panic_of_the_key_is_an_error_of_the_scope() {
     check_err(
         |scope| async move {
@@ -325,26 +415,7 @@ async fn consume(
             merge(&scope, outputs)
         }
     };
-    let mut seen = Seen::default();
-    let limit = match end {
-        End::Drain => usize::MAX,
-        End::Leave(count) | End::Cancel(count) => count,
-    };
-    while seen.numbers.len() < limit {
-        match output.recv().await {
-            Ok(token) => seen.numbers.push(token.number),
-            Err(_) => break,
-        }
-    }
-    if matches!(end, End::Cancel(_)) {
-        scope.cancel("enough");
-        seen.is_complete = output.collect().await.is_ok();
-        return Ok(seen);
-    }
-    drop(output);
-    idle().await?;
-    seen.tasks_left = scope.len();
-    Ok(seen)
+    see(&scope, output, end, async |_| Ok(())).await
 }
 
 proptest! {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use common::{
     Boom, End, Ledger, Panics, SEEDS, Seen, arbiters, boom, check, check_err, ends, idle, paused,
+    see,
 };
 use greenroom_actor::Scope;
 use greenroom_core::channel::{RecvError, SendError};
@@ -298,28 +299,12 @@ async fn consume(
             Ok(())
         }),
     };
-    let mut seen = Seen::default();
-    let limit = match end {
-        End::Drain => usize::MAX,
-        End::Leave(count) | End::Cancel(count) => count,
-    };
-    while seen.numbers.len() < limit {
-        match input.recv().await {
-            Ok(token) => seen.numbers.push(token.number),
-            Err(_) => break,
-        }
+    see(&scope, input, end, async |seen| {
         idle().await?;
         assert!(ledger.made() <= seen.numbers.len() + 1, "{ledger:?}");
-    }
-    if matches!(end, End::Cancel(_)) {
-        scope.cancel("enough");
-        seen.is_complete = input.collect().await.is_ok();
-        return Ok(seen);
-    }
-    drop(input);
-    idle().await?;
-    seen.tasks_left = scope.len();
-    Ok(seen)
+        Ok(())
+    })
+    .await
 }
 
 proptest! {

@@ -10,23 +10,12 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Ledger, SEEDS, check, idle, paused, quiet};
-use greenroom_actor::Scope;
-use greenroom_core::Result;
+use common::{Ledger, SEEDS, check, idle, paused, quiet, sleepers};
+use greenroom_core::Name;
 use greenroom_core::channel::{self, RecvError};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_patterns::prelude::Pipeline;
 use greenroom_patterns::worker_pool::{JobError, PoolError, WorkerPool, pool};
-
-/// A pool whose jobs sleep for so many milliseconds, and give the number back.
-async fn sleepers(scope: &Scope, workers: usize, queue: usize) -> Result<WorkerPool<u64, u64>> {
-    let options = pool("sleep").workers(workers).queue(queue);
-    let spawned = WorkerPool::spawn(scope, options, |millis: u64| async move {
-        sleep(millis.millis()).await?;
-        Ok(millis)
-    });
-    Ok(spawned.await?)
-}
 
 #[test]
 fn wp_01_each_of_500_jobs_has_one_result_and_the_results_close_once() {
@@ -95,7 +84,11 @@ fn wp_05_a_consumer_that_leaves_ends_the_feeder_the_queued_and_the_running() {
         idle().await?;
         assert_eq!(ledger.live(), 0, "running jobs are cancelled");
         assert_eq!(ledger.made(), 4, "queued jobs never begin");
-        assert_eq!(scope.len(), 3, "the workers are there for others");
+        assert_eq!(
+            scope.len(),
+            4,
+            "the workers and their foreman are there for others"
+        );
         drop(pool);
         idle().await?;
         assert_eq!(scope.len(), 0);
@@ -129,7 +122,7 @@ fn wp_06_every_fifth_job_panics_and_no_worker_is_lost() {
                 .iter()
                 .all(|message| message.as_deref() == Some("fifth"))
         );
-        assert_eq!(scope.len(), 2);
+        assert_eq!(scope.len(), 3, "two workers and their foreman");
         Ok(())
     });
 }
@@ -148,9 +141,10 @@ fn wp_07_a_worker_that_is_cancelled_ends_its_job_and_the_others_go_on() {
                         tickets.push(pool.submit(10).await?);
                     }
                     sleep(1.millis()).await?;
-                    let workers = registry.actors(scope.context().now());
+                    let workers = registry.group(&Name::new("sleep")?);
+                    assert_eq!(workers.len(), 3);
                     for worker in workers.iter().take(killed) {
-                        assert!(registry.cancel_actor(&worker.task.id, "killed".into()));
+                        assert!(registry.cancel_actor(worker, "killed".into()));
                     }
                     let mut outcomes = Vec::new();
                     for ticket in tickets {

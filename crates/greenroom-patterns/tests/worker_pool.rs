@@ -10,24 +10,13 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Boom, Ledger, SEEDS, arbiters, check, idle, paused, polls, quiet};
-use greenroom_actor::Scope;
+use common::{Boom, Ledger, SEEDS, arbiters, check, idle, paused, polls, quiet, sleepers};
+use greenroom_core::Context;
 use greenroom_core::channel::{self, RecvError};
 use greenroom_core::time::{Durations, sleep};
-use greenroom_core::{Context, Result};
 use greenroom_patterns::generate::generate;
 use greenroom_patterns::prelude::Pipeline;
 use greenroom_patterns::worker_pool::{JobError, SubmitError, TrySubmitError, WorkerPool, pool};
-
-/// A pool whose jobs sleep for so many milliseconds, and give the number back.
-async fn sleepers(scope: &Scope, workers: usize, queue: usize) -> Result<WorkerPool<u64, u64>> {
-    let options = pool("sleep").workers(workers).queue(queue);
-    let spawned = WorkerPool::spawn(scope, options, |millis: u64| async move {
-        sleep(millis.millis()).await?;
-        Ok(millis)
-    });
-    Ok(spawned.await?)
-}
 
 #[test]
 fn any_number_of_panics_gives_no_worker_up() {

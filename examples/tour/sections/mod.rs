@@ -14,6 +14,7 @@ mod leak;
 mod mutex;
 mod once;
 mod pipeline;
+mod pool;
 mod race;
 mod rate_limiter;
 mod retry;
@@ -245,6 +246,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         "shards[hash(key)%n] <- msg",
         "shards.key(key).tell(msg), shards.tell(msg)",
         "A key keeps its actor. When one comes or goes, few keys move."
+    ),
+    section!(
+        "pool",
+        pool,
+        "buf := pool.Get().(*bytes.Buffer); defer func() { buf.Reset(); pool.Put(buf) }()",
+        "let mut buffer = pool.get().await?",
+        "A guard that goes back at its drop, and is reset then. There are so many and no more."
     ),
     section!(
         "worker-pool",

@@ -9,6 +9,7 @@ use greenroom_core::{Panic, unwind};
 use super::message::{Item, Offer, Refused};
 use super::options::{BroadcastOptions, Slow};
 use super::subscription::Subscription;
+use crate::caught::let_go;
 
 /// What outlives the owner's incarnations.
 pub(super) struct Audience<T> {
@@ -260,15 +261,6 @@ impl<T> Drop for Debris<T> {
         for item in self.0.drain(..) {
             let_go(item);
         }
-    }
-}
-
-/// Drops values of a user. A destructor that panics costs neither the owner nor the other subscribers.
-fn let_go<T>(values: T) {
-    if let Err(payload) = unwind::drop_caught(values)
-        && let Err(second) = unwind::drop_caught(payload)
-    {
-        std::mem::forget(second);
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::Instant;
 use greenroom_actor::{Actor, ActorContext, Handler, HandlerLater, Kept, ReplyTo};
 use greenroom_core::channel::{Receiver, Sender};
 use greenroom_core::watch::Publisher;
-use greenroom_core::{Panic, Result, current, unwind};
+use greenroom_core::{Panic, Result, current};
 
 use super::error::LoadError;
 use super::message::{Clear, Load, Loaded, Remove, Set, Sweep};
 use super::state::{Asked, Entries, Loads, Store, read};
-use crate::flow::run::caught;
+use crate::caught::{caught, let_go};
 
 /// What outlives the owner's incarnations.
 pub(super) struct Held<K, V: Send + 'static> {
@@ -62,14 +62,6 @@ where
     V: Send + 'static,
 {
     cx.scope().context().now()
-}
-
-fn let_go<T>(values: T) {
-    if let Err(payload) = unwind::drop_caught(values)
-        && let Err(second) = unwind::drop_caught(payload)
-    {
-        std::mem::forget(second);
-    }
 }
 
 impl<K, V> Actor for Owner<K, V>

@@ -12,7 +12,7 @@
 //!    the context of the scope. Only the values that are in its hands then are dropped. When the last
 //!    worker has ended, so does whoever feeds them.
 //! 4. An error or a panic of a worker is one of the scope, and its output closes after the scope knows
-//!    of it.
+//!    of it. One of an [isolated] worker is the outcome of its value, and ends nothing.
 //!
 //! # Ordering
 //! A merged output keeps the order of each input; between inputs there is none. The workers of
@@ -26,10 +26,12 @@
 //!   the consumer leaves.
 //! - Go's workers stay blocked when the consumer leaves; dropping the receivers ends these.
 
+mod branches;
 mod error;
 mod merge;
 mod out;
 
+pub use branches::{Branches, Isolated, isolated};
 pub use error::FanError;
 pub use merge::merge;
 pub use out::{fan_out, fan_out_by_key, fan_out_fan_in};

@@ -3,13 +3,16 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_actor::{Placement, Scope};
 use greenroom_core::Result;
 use greenroom_core::channel::{self, Receiver, Sender};
 
-use super::FanError;
+use super::branches::Branches;
+use super::error::FanError;
 use crate::flow::{self, Outlet, Writer};
 
 /// Spreads a stream over workers, each with an output of its own: Go's `fanOut`.
@@ -25,10 +28,10 @@ use crate::flow::{self, Outlet, Writer};
 /// # Errors
 /// - [`FanError::ZeroWorkers`]: `workers` is 0; the input is dropped.
 ///
-/// An error of the closure is one of the scope.
+/// An error of the closure is one of the scope, unless the workers are [`isolated`](super::isolated).
 ///
 /// # Panics
-/// A panic of the closure is an error of the scope, not of this call.
+/// A panic of the closure is as an error, and not one of this call.
 ///
 /// # Differences from Go
 /// The work may fail and may wait; Go's `process` has no error.
@@ -53,21 +56,22 @@ use crate::flow::{self, Outlet, Writer};
 /// # Ok::<(), greenroom_core::Failure>(())
 /// ```
 #[track_caller]
-pub fn fan_out<T, U, F, Fut>(
+pub fn fan_out<T, U, B, F, Fut>(
     scope: &Scope,
     input: Receiver<T>,
-    workers: usize,
+    workers: B,
     f: F,
-) -> Result<Vec<Receiver<U>>, FanError>
+) -> Result<Vec<Receiver<B::Output<U>>>, FanError>
 where
     T: Send + 'static,
     U: Send + 'static,
+    B: Branches,
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<U>> + 'static,
 {
-    let start = Workers::new(scope, workers, f)?;
-    let mut outputs = Vec::with_capacity(workers);
-    for input in std::iter::repeat_n(input, workers) {
+    let start = Workers::<B, _>::new(scope, &workers, f)?;
+    let mut outputs = Vec::with_capacity(workers.count());
+    for input in std::iter::repeat_n(input, workers.count()) {
         outputs.push(start.with_output(scope, input));
     }
     Ok(outputs)
@@ -81,10 +85,10 @@ where
 /// # Errors
 /// - [`FanError::ZeroWorkers`]: `workers` is 0; the input is dropped.
 ///
-/// An error of the closure is one of the scope.
+/// An error of the closure is one of the scope, unless the workers are [`isolated`](super::isolated).
 ///
 /// # Panics
-/// A panic of the closure is an error of the scope, not of this call.
+/// A panic of the closure is as an error, and not one of this call.
 ///
 /// # Examples
 /// ```
@@ -101,22 +105,23 @@ where
 /// # Ok::<(), greenroom_core::Failure>(())
 /// ```
 #[track_caller]
-pub fn fan_out_fan_in<T, U, F, Fut>(
+pub fn fan_out_fan_in<T, U, B, F, Fut>(
     scope: &Scope,
     input: Receiver<T>,
-    workers: usize,
+    workers: B,
     f: F,
-) -> Result<Receiver<U>, FanError>
+) -> Result<Receiver<B::Output<U>>, FanError>
 where
     T: Send + 'static,
     U: Send + 'static,
+    B: Branches,
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<U>> + 'static,
 {
-    let start = Workers::new(scope, workers, f)?;
+    let start = Workers::<B, _>::new(scope, &workers, f)?;
     let (out, output) = channel::rendezvous();
-    let mut writers = Vec::with_capacity(workers);
-    for input in std::iter::repeat_n(input, workers) {
+    let mut writers = Vec::with_capacity(workers.count());
+    for input in std::iter::repeat_n(input, workers.count()) {
         writers.push(start.one(input, out.clone()));
     }
     flow::keep_open(scope, out, writers);
@@ -132,10 +137,11 @@ where
 /// # Errors
 /// - [`FanError::ZeroWorkers`]: `workers` is 0; the input is dropped.
 ///
-/// An error of the closure is one of the scope.
+/// An error of the closure is one of the scope, unless the workers are [`isolated`](super::isolated).
 ///
 /// # Panics
-/// A panic of a closure is an error of the scope, not of this call.
+/// A panic of the closure is as an error, and one of `key` is an error of the scope; neither is one of
+/// this call.
 ///
 /// # Examples
 /// ```
@@ -152,27 +158,28 @@ where
 /// # Ok::<(), greenroom_core::Failure>(())
 /// ```
 #[track_caller]
-pub fn fan_out_by_key<T, K, U, Key, F, Fut>(
+pub fn fan_out_by_key<T, K, U, B, Key, F, Fut>(
     scope: &Scope,
     input: Receiver<T>,
-    workers: usize,
+    workers: B,
     key: Key,
     f: F,
-) -> Result<Vec<Receiver<U>>, FanError>
+) -> Result<Vec<Receiver<B::Output<U>>>, FanError>
 where
     T: Send + 'static,
     K: Hash + 'static,
     U: Send + 'static,
+    B: Branches,
     Key: Fn(&T) -> K + Send + 'static,
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<U>> + 'static,
 {
     // Closes when the last worker has gone, so that the router watches one channel instead of all.
     let (watch, present) = channel::rendezvous::<Infallible>();
-    let start = Workers::new(scope, workers, f)?.that_hold(present);
-    let mut lanes = Vec::with_capacity(workers);
-    let mut outputs = Vec::with_capacity(workers);
-    for _ in 0..workers {
+    let start = Workers::<B, _>::new(scope, &workers, f)?.that_hold(present);
+    let mut lanes = Vec::with_capacity(workers.count());
+    let mut outputs = Vec::with_capacity(workers.count());
+    for _ in 0..workers.count() {
         let (lane, input) = channel::rendezvous();
         lanes.push(lane);
         outputs.push(start.with_output(scope, input));
@@ -208,15 +215,18 @@ async fn route<T, K: Hash>(
 }
 
 /// Starts workers that share a closure.
-struct Workers<F> {
+struct Workers<B, F> {
     scope: Scope,
     f: Arc<F>,
     held: Option<Receiver<Infallible>>,
+    spawned_at: &'static Location<'static>,
+    branches: PhantomData<B>,
 }
 
-impl<F> Workers<F> {
-    fn new(scope: &Scope, count: usize, f: F) -> Result<Self, FanError> {
-        let placement = match count {
+impl<B: Branches, F> Workers<B, F> {
+    #[track_caller]
+    fn new(scope: &Scope, workers: &B, f: F) -> Result<Self, FanError> {
+        let placement = match workers.count() {
             0 => return Err(FanError::ZeroWorkers),
             1 => Placement::Here,
             _ => Placement::Spread,
@@ -225,6 +235,8 @@ impl<F> Workers<F> {
             scope: scope.on(placement),
             f: Arc::new(f),
             held: None,
+            spawned_at: Location::caller(),
+            branches: PhantomData,
         })
     }
 
@@ -238,7 +250,7 @@ impl<F> Workers<F> {
 
     /// Starts a worker that writes to an output of its own.
     #[track_caller]
-    fn with_output<T, U, Fut>(&self, scope: &Scope, input: Receiver<T>) -> Receiver<U>
+    fn with_output<T, U, Fut>(&self, scope: &Scope, input: Receiver<T>) -> Receiver<B::Output<U>>
     where
         T: Send + 'static,
         U: Send + 'static,
@@ -252,21 +264,17 @@ impl<F> Workers<F> {
     }
 
     #[track_caller]
-    fn one<T, U, Fut>(&self, input: Receiver<T>, out: Sender<U>) -> Writer
+    fn one<T, U, Fut>(&self, input: Receiver<T>, out: Sender<B::Output<U>>) -> Writer
     where
         T: Send + 'static,
         U: Send + 'static,
         F: Fn(T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<U>> + 'static,
     {
-        let (f, held) = (self.f.clone(), self.held.clone());
+        let (f, held, spawned_at) = (self.f.clone(), self.held.clone(), self.spawned_at);
         flow::write(&self.scope, move || async move {
             let _held = held;
-            flow::work(input, out, |item| {
-                let result = f(item);
-                async move { result.await.map(Some) }
-            })
-            .await
+            flow::work(input, out, |item| B::outcome(|| f(item), spawned_at)).await
         })
     }
 }

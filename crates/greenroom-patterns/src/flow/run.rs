@@ -1,14 +1,13 @@
 //! A run of a user's code whose end is not its scope's concern: who asked for it is told.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
-use std::task::Poll;
 
 use greenroom_actor::{Branch, JoinHandle, OnError, Scope};
 use greenroom_core::error::ContextError;
-use greenroom_core::{Context, Failure, Panic, Result, unwind};
+use greenroom_core::{Context, Failure, Panic, Result};
+
+use crate::caught::caught;
 
 /// Why a run gave no value.
 #[derive(Clone, Debug)]
@@ -100,32 +99,5 @@ impl<F> Drop for End<F> {
             let ended = self.context.as_ref().and_then(Context::err);
             (self.why)(tell, ended.map_or(NoValue::Gone, NoValue::Cut));
         }
-    }
-}
-
-/// Polls a future of a user, with its panic, and that of its drop, as a value.
-pub(crate) async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = Some(future);
-    let polled = std::future::poll_fn(|cx| {
-        let Some(running) = &mut future else {
-            return Poll::Pending;
-        };
-        match unwind::catch(|| Pin::new(running).poll(cx)) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    })
-    .await;
-    match (polled, unwind::drop_caught(future.take())) {
-        (Ok(_), Err(payload)) => Err(payload),
-        (polled, _) => polled,
-    }
-}
-
-/// Drops what is a user's, in a place that has to survive a panic of its destructor.
-pub(crate) fn let_go<T>(value: T) {
-    if let Err(payload) = unwind::drop_caught(value) {
-        // A payload whose destructor panics may do so again and again.
-        std::mem::forget(payload);
     }
 }

@@ -8,7 +8,8 @@ use greenroom_core::{Context, current};
 
 use super::message::{Ended, Get};
 use super::state::{Asked, OnFailure, Outcome, Phase};
-use crate::flow::run::{NoValue, Runs, let_go};
+use crate::caught::let_go;
+use crate::flow::run::{NoValue, Runs};
 
 /// Tells the owner how a run has ended.
 pub(super) type Tell<T> = Box<dyn FnOnce(Result<T, NoValue>) + Send>;

@@ -8,7 +8,8 @@ use greenroom_core::{Context, current};
 use super::error::FlightError;
 use super::message::{Caller, Ended, Forget, Join, Leave, Tell};
 use super::state::Flights;
-use crate::flow::run::{Runs, let_go};
+use crate::caught::let_go;
+use crate::flow::run::Runs;
 
 /// What outlives a restart of the owner.
 pub(super) struct Life<K, V> {

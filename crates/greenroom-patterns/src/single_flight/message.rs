@@ -7,7 +7,8 @@ use greenroom_core::Id;
 use greenroom_core::channel::Sender;
 
 use super::error::FlightError;
-use crate::flow::run::{NoValue, Runs, let_go};
+use crate::caught::let_go;
+use crate::flow::run::{NoValue, Runs};
 
 /// The value of a run, and whether it had several callers.
 pub(super) type Outcome<V> = Result<(Arc<V>, bool), FlightError>;

@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use greenroom_actor::{Actor, ActorContext, Handler};
@@ -13,25 +14,35 @@ use greenroom_core::channel::{Receiver, ReceiverStream, Sender};
 use greenroom_core::{Id, Panic, Result};
 
 use super::error::JobError;
-use super::message::{Outcome, Queued, Work};
-use crate::flow::run::caught;
+use super::message::{Outcome, Queued, Retire, Work};
+use super::retry::RetryPolicy;
+use crate::caught::caught;
 
-/// Takes jobs one by one until there are no more.
-pub(super) struct Worker<J, O, F> {
+/// Takes jobs one by one until there are no more, or it is let go.
+pub(super) struct Worker<J, O, R, F> {
     pub(super) jobs: Receiver<Queued<J, O>>,
-    pub(super) f: Arc<F>,
-    /// Closes when the last worker has gone.
-    pub(super) _present: Sender<Infallible>,
+    pub(super) recipe: Arc<Recipe<R, F>>,
+    pub(super) is_retired: bool,
+    /// Channels that close when the last worker has gone.
+    pub(super) _badge: (Sender<Infallible>, Sender<Infallible>),
+}
+
+/// How a job is done.
+pub(super) struct Recipe<R, F> {
+    pub(super) f: F,
+    pub(super) retry: R,
+    pub(super) deadline: Option<Duration>,
     pub(super) spawned_at: &'static Location<'static>,
 }
 
 /// Tells that a job panicked, and has been answered.
 struct Broken;
 
-impl<J, O, F, Fut> Worker<J, O, F>
+impl<J, O, R, F, Fut> Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
+    R: RetryPolicy<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -42,20 +53,29 @@ where
             return Ok(());
         }
         reply.begin();
-        let context = reply.context().clone();
+        let submitted_in = reply.context().clone();
+        let context = match self.recipe.deadline {
+            Some(deadline) => submitted_in.with_timeout(deadline),
+            None => submitted_in.clone(),
+        };
         // The closure is called inside, so that its own panic is the job's as well.
-        let f = self.f.clone();
-        let run = context.run(async move { f(job).await });
+        let recipe = self.recipe.clone();
+        let run = context.run(async move { recipe.retry.run(&recipe.f, job).await });
         let outcome: Outcome<O> = match caught(Box::pin(run)).await {
             Ok(Ok(Ok(output))) => Ok(output),
             // An error that follows from the end of the context is that end.
-            Ok(Ok(Err(failure))) => Err(match context.err() {
+            Ok(Ok(Err(failure))) => match (submitted_in.err(), context.err()) {
+                (Some(ended), _) => Err(JobError::ended(ended, true)),
+                (None, Some(_)) => Err(JobError::JobDeadline),
+                (None, None) => Err(JobError::Failed(failure)),
+            },
+            Ok(Err(_ended)) => Err(match submitted_in.err() {
                 Some(ended) => JobError::ended(ended, true),
-                None => JobError::Failed(failure),
+                None => JobError::JobDeadline,
             }),
-            Ok(Err(ended)) => Err(JobError::ended(ended, true)),
             Err(payload) => {
-                let panic = Panic::new(payload, own.clone(), Some("job"), self.spawned_at);
+                let spawned_at = self.recipe.spawned_at;
+                let panic = Panic::new(payload, own.clone(), Some("job"), spawned_at);
                 reply.end(Err(JobError::Panicked(panic)));
                 return Err(Broken);
             }
@@ -65,10 +85,11 @@ where
     }
 }
 
-impl<J, O, F, Fut> Actor for Worker<J, O, F>
+impl<J, O, R, F, Fut> Actor for Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
+    R: RetryPolicy<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -88,16 +109,17 @@ where
             }
         };
         // A hook outlives a cancel, and jobs do not.
-        if !own.is_done() {
+        if !own.is_done() && !self.is_retired {
             let _cancelled = own.run(drain).await;
         }
     }
 }
 
-impl<J, O, F, Fut> Handler<Work<J, O>> for Worker<J, O, F>
+impl<J, O, R, F, Fut> Handler<Work<J, O>> for Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
+    R: RetryPolicy<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -113,6 +135,25 @@ where
             }
             // Not `cx.stop()`, after which its supervisor would want it again.
             Work::End => cx.weak_address().stop(),
+        }
+    }
+}
+
+impl<J, O, R, F, Fut> Handler<Retire> for Worker<J, O, R, F>
+where
+    J: Send + 'static,
+    O: Send + 'static,
+    R: RetryPolicy<J>,
+    F: Fn(J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<O>> + 'static,
+{
+    type Reply = ();
+
+    async fn handle(&mut self, Retire(notice): Retire, cx: &mut ActorContext<Self>) {
+        if notice.try_recv().is_ok() {
+            self.is_retired = true;
+            // Not `cx.stop()`, after which its supervisor would want it again.
+            cx.weak_address().stop();
         }
     }
 }

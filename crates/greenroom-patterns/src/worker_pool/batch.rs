@@ -18,14 +18,14 @@ pub(super) enum Order {
 
 /// Takes each job of a channel to the queue, and each outcome to the output. Invariant 5.
 ///
-/// At most `window` jobs are between the two, so that a slow consumer holds up the source. Workers never
+/// At most as many jobs as `window` says are between the two, so that a slow consumer holds up the source. Workers never
 /// wait for a consumer: their answers go to a channel without a bound, which the window bounds.
 pub(super) async fn serve<J, O>(
     jobs: Receiver<J>,
     queue: Sender<Queued<J, O>>,
     out: Sender<Outcome<O>>,
     order: Order,
-    window: usize,
+    window: impl Fn() -> usize,
     parent: Context,
 ) -> Result<()> {
     let (context, cancel) = parent.with_cancel_cause();
@@ -41,7 +41,7 @@ pub(super) async fn serve<J, O>(
         if !is_open && ready.is_none() && line.is_done() {
             return Ok(());
         }
-        let takes = is_open && next.is_none() && line.len() < window;
+        let takes = is_open && next.is_none() && line.len() < window();
         let (submits, delivers) = (next.is_some(), ready.is_some());
         select! {
             job = jobs.recv(), if takes => match job {

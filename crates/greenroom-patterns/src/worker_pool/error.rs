@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use greenroom_actor::SpawnError;
+use greenroom_actor::{AskError, SpawnError};
 use greenroom_core::channel::{SendError, TrySendError};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::{Failure, Panic};
@@ -16,9 +16,56 @@ pub enum PoolError {
     /// Without workers the jobs would wait for ever.
     #[error("a pool of 0 workers would leave its jobs unread")]
     ZeroWorkers,
+    /// With no attempt no job would run.
+    #[error("a pool that tries its jobs 0 times would run none")]
+    ZeroAttempts,
     /// A worker was not started; those before it have been told to end.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+}
+
+/// Why [`WorkerPool::resize`](super::WorkerPool::resize) did not reach the number that was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResizeError {
+    /// Without workers the jobs would wait for ever. Nothing was changed.
+    #[error("a pool of 0 workers would leave its jobs unread")]
+    ZeroWorkers,
+    /// The pool is closed, or its workers have ended with their scope.
+    #[error("resize of a closed pool")]
+    Closed,
+    /// A worker was not started; those before it are at work.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The current context was cancelled first. If it had begun, it takes effect all the same.
+    #[error("resize cancelled: {0}")]
+    Cancelled(Cause),
+    /// The deadline of the current context passed first. If it had begun, it takes effect all the same.
+    #[error("deadline exceeded while resizing the pool")]
+    Deadline,
+}
+
+impl From<AskError> for ResizeError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Cancelled(cause) => Self::Cancelled(cause),
+            AskError::DeadlineInMailbox | AskError::DeadlineInHandler => Self::Deadline,
+            // It handles every message until the last worker has gone.
+            _ => Self::Closed,
+        }
+    }
+}
+
+impl From<ResizeError> for PoolError {
+    fn from(error: ResizeError) -> Self {
+        match error {
+            ResizeError::ZeroWorkers => Self::ZeroWorkers,
+            ResizeError::Closed => Self::Spawn(SpawnError::Ended),
+            ResizeError::Spawn(error) => Self::Spawn(error),
+            ResizeError::Cancelled(cause) => Self::Spawn(SpawnError::Cancelled(cause)),
+            ResizeError::Deadline => Self::Spawn(SpawnError::Deadline),
+        }
+    }
 }
 
 /// Why a job was not taken. It comes back.
@@ -119,6 +166,9 @@ pub enum JobError {
     /// The deadline of the job's context passed while it ran.
     #[error("deadline exceeded while the job ran")]
     DeadlineInJob,
+    /// The job ran longer than the pool [allows](super::PoolOptions::job_deadline).
+    #[error("the job ran longer than its pool allows")]
+    JobDeadline,
     /// The pool was closed before it took the job, or its scope ended before the job did.
     #[error("the pool ended before the job did")]
     Closed,

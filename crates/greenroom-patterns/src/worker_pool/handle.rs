@@ -5,18 +5,20 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
-use greenroom_actor::{Placement, Restart, Scope};
+use greenroom_actor::{Recipient, Scope};
 use greenroom_core::channel::{self, Receiver, RecvError, Sender};
 use greenroom_core::error::{Cause, ContextError};
+use greenroom_core::watch::{self, Watch};
 use greenroom_core::{Context, Result};
 
-use super::actor::Worker;
+use super::actor::Recipe;
 use super::batch::{self, Order};
-use super::error::{JobError, PoolError, SubmitError, TrySubmitError};
-use super::message::{Outcome, Queued, Reply, Waiter};
+use super::error::{JobError, PoolError, ResizeError, SubmitError, TrySubmitError};
+use super::foreman::{Crew, Foreman};
+use super::message::{Outcome, Queued, Reply, Resize, Waiter};
 use super::options::PoolOptions;
+use super::retry::RetryPolicy;
 use super::ticket::Ticket;
 use crate::flow;
 use crate::generate::generate;
@@ -32,7 +34,10 @@ use crate::generate::generate;
 pub struct WorkerPool<J, O> {
     queue: Sender<Queued<J, O>>,
     scope: Scope,
-    options: PoolOptions,
+    capacity: usize,
+    /// How many workers there are to be.
+    size: Watch<usize>,
+    foreman: Recipient<Resize, Result<(), ResizeError>>,
     present: Receiver<Infallible>,
 }
 
@@ -44,6 +49,7 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
     ///
     /// # Errors
     /// - [`PoolError::ZeroWorkers`]: the description asks for none.
+    /// - [`PoolError::ZeroAttempts`]: its [retry](PoolOptions::retry) allows no attempt.
     /// - [`PoolError::Spawn`]: the scope has ended, the name is not one, or the caller's context ended.
     ///
     /// # Cancel safety
@@ -65,56 +71,67 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     #[track_caller]
-    pub fn spawn<F, Fut>(
+    pub fn spawn<R, F, Fut>(
         scope: &Scope,
-        options: PoolOptions,
+        options: PoolOptions<R>,
         f: F,
-    ) -> impl Future<Output = Result<Self, PoolError>> + Send + use<J, O, F, Fut>
+    ) -> impl Future<Output = Result<Self, PoolError>> + Send + use<J, O, R, F, Fut>
     where
+        R: RetryPolicy<J>,
         F: Fn(J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<O>> + 'static,
     {
-        let spawned_at = Location::caller();
-        let (queue, jobs) = channel::bounded(options.queue);
+        let PoolOptions {
+            name,
+            workers,
+            queue: capacity,
+            job_deadline,
+            retry,
+        } = options;
+        let attempts = retry.attempts();
+        let (queue, jobs) = channel::bounded(capacity);
         let (is_present, present) = channel::rendezvous();
-        let f = Arc::new(f);
-        let placement = match options.workers {
-            1 => Placement::Here,
-            _ => Placement::Spread,
+        let (at_work, gone) = channel::rendezvous();
+        let (size_of_crew, size) = watch::channel(0);
+        let crew = Crew {
+            name,
+            recipe: Arc::new(Recipe {
+                f,
+                retry,
+                deadline: job_deadline,
+                spawned_at: Location::caller(),
+            }),
+            jobs: Some(jobs),
+            present: Some(is_present),
+            at_work: at_work.downgrade(),
+            gone,
+            size: size_of_crew,
+            hands: Vec::new(),
         };
-        let workers: Vec<_> = (0..options.workers)
-            .map(|_| {
-                let (jobs, f, is_present) = (jobs.clone(), f.clone(), is_present.clone());
-                // Held by the supervisor: nobody has a worker's address. A panic is the job's.
-                scope
-                    .spawn(move || Worker {
-                        jobs: jobs.clone(),
-                        f: f.clone(),
-                        _present: is_present.clone(),
-                        spawned_at,
-                    })
-                    .group(options.name)
-                    .restart(Restart::Permanent)
-                    .intensity(usize::MAX, Duration::ZERO)
-                    // As long as its jobs take: they end with their contexts, and with the scope's.
-                    .shutdown(Duration::MAX)
-                    .on(placement)
-            })
-            .collect();
-        let pool = Self {
-            queue,
-            scope: scope.clone(),
-            options,
-            present,
-        };
+        // Before its workers, so that the end of the scope comes to it after them.
+        let foreman = scope.supervise(crew, Foreman);
+        let scope = scope.clone();
         async move {
-            if workers.is_empty() {
+            if workers == 0 {
                 return Err(PoolError::ZeroWorkers);
             }
-            for worker in workers {
-                worker.await?;
+            if attempts == 0 {
+                return Err(PoolError::ZeroAttempts);
             }
-            Ok(pool)
+            let foreman = foreman.await?.recipient::<Resize>();
+            foreman
+                .ask(Resize(workers))
+                .await
+                .map_err(ResizeError::from)??;
+            drop(at_work);
+            Ok(Self {
+                queue,
+                scope,
+                capacity,
+                size,
+                foreman,
+                present,
+            })
         }
     }
 
@@ -256,6 +273,36 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
         self.results(generate(&self.scope, jobs))
     }
 
+    /// Submits the jobs of an iterator, and gives their outcomes in the order of the jobs.
+    ///
+    /// As [`results_in_order`](Self::results_in_order) of a [generator](crate::generate), whose iterator
+    /// may be endless.
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_actor::Runtime;
+    /// use greenroom_patterns::prelude::*;
+    /// use greenroom_patterns::worker_pool::{WorkerPool, pool};
+    /// # let runtime = Runtime::builder().single_thread().paused().build()?;
+    /// # runtime.block_on(|scope| async move {
+    /// let pool = WorkerPool::spawn(&scope, pool("parse").workers(3), |text: &'static str| async move {
+    ///     Ok(text.parse::<u8>()?)
+    /// }).await?;
+    /// let results = pool.submit_all_in_order(["1", "x", "3"]).collect().await?;
+    /// assert!(matches!(&results[..], [Ok(1), Err(_), Ok(3)]));
+    /// # Ok(())
+    /// # })?; Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    #[track_caller]
+    #[must_use = "dropping the results leaves the jobs out"]
+    pub fn submit_all_in_order<I>(&self, jobs: I) -> Receiver<Result<O, JobError>>
+    where
+        I: IntoIterator<Item = J>,
+        I::IntoIter: Send + 'static,
+    {
+        self.results_in_order(generate(&self.scope, jobs))
+    }
+
     /// Runs the jobs of a channel, and gives their outcomes as they come: Go's worker pool as a whole.
     ///
     /// Each job that is taken from the channel gives one outcome. When the channel has closed and the
@@ -366,6 +413,94 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
         }
     }
 
+    /// Closes the pool, and waits until every job that it took has its outcome and the workers have ended:
+    /// [`close`](Self::close), then [`closed`](Self::closed).
+    ///
+    /// # Errors
+    /// [`ContextError`]: the current context ended first. The pool is closed all the same.
+    ///
+    /// # Cancel safety
+    /// From its first poll on the pool is closed, also if it is dropped; otherwise it only watches.
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_actor::Runtime;
+    /// use greenroom_core::time::{Durations, sleep};
+    /// use greenroom_patterns::worker_pool::{WorkerPool, pool};
+    /// # let runtime = Runtime::builder().single_thread().paused().build()?;
+    /// # runtime.block_on(|scope| async move {
+    /// let pool = WorkerPool::spawn(&scope, pool("slow").workers(2), |x: u32| async move {
+    ///     sleep(5.secs()).await?;
+    ///     Ok(x)
+    /// }).await?;
+    /// let ticket = pool.submit(7).await?;
+    /// let hurried = scope.context().with_timeout(1.secs());
+    /// assert!(hurried.run(pool.drain()).await?.is_err());
+    /// pool.drain().await?;
+    /// assert_eq!(ticket.wait().await?, 7);
+    /// assert!(pool.submit(8).await.is_err());
+    /// # Ok(())
+    /// # })?; Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub async fn drain(&self) -> Result<(), ContextError> {
+        self.close();
+        self.closed().await
+    }
+
+    /// Changes how many jobs run at a time, from now on.
+    ///
+    /// More workers are at work when it returns. Those that are too many end after the job in hand, and
+    /// take no other; it does not wait for them, so that for a while more jobs may run than there are
+    /// workers to be. One that has not gone yet is kept by a later resize that wants it. Workers that were
+    /// cancelled are replaced.
+    ///
+    /// # Errors
+    /// - [`ResizeError::ZeroWorkers`]: nothing would run the jobs; the pool is as it was.
+    /// - [`ResizeError::Closed`]: the pool is closed, or its workers have ended with their scope.
+    /// - [`ResizeError::Spawn`]: a worker could not be started; those before it are at work.
+    /// - [`ResizeError::Cancelled`], [`ResizeError::Deadline`]: the current context ended first; what had
+    ///   begun takes effect all the same.
+    ///
+    /// # Cancel safety
+    /// Dropped, it takes effect or not at all.
+    ///
+    /// # Differences from Go
+    /// There it is a `go` statement for each worker more, and a channel to end one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_actor::Runtime;
+    /// use greenroom_core::time::{Durations, sleep};
+    /// use greenroom_patterns::prelude::*;
+    /// use greenroom_patterns::worker_pool::{ResizeError, WorkerPool, pool};
+    /// # let runtime = Runtime::builder().single_thread().paused().build()?;
+    /// # runtime.block_on(|scope| async move {
+    /// let pool = WorkerPool::spawn(&scope, pool("slow"), |_: u32| async { Ok(sleep(1.secs()).await?) }).await?;
+    /// pool.resize(10).await?;
+    /// let start = scope.context().now();
+    /// pool.submit_all(0..10).collect().await?;
+    /// assert_eq!(scope.context().now() - start, 1.secs());
+    /// assert_eq!(pool.workers(), 10);
+    /// assert!(matches!(pool.resize(0).await, Err(ResizeError::ZeroWorkers)));
+    /// # Ok(())
+    /// # })?; Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub async fn resize(&self, workers: usize) -> Result<(), ResizeError> {
+        if workers == 0 {
+            return Err(ResizeError::ZeroWorkers);
+        }
+        if self.queue.is_closed() {
+            return Err(ResizeError::Closed);
+        }
+        self.foreman.ask(Resize(workers)).await?
+    }
+
+    /// Returns how many workers there are to be, as the last [resize](Self::resize) left it.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        *self.size.get()
+    }
+
     /// Returns whether the pool takes no new jobs.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -381,7 +516,8 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
     #[track_caller]
     fn serve(&self, jobs: Receiver<J>, order: Order) -> Receiver<Outcome<O>> {
         let queue = self.queue.clone();
-        let window = self.options.workers.saturating_add(self.options.queue);
+        let (size, capacity) = (self.size.clone(), self.capacity);
+        let window = move || size.get().saturating_add(capacity);
         let context = self.context();
         flow::source(&self.scope, 0, move |out| {
             batch::serve(jobs, queue, out, order, window, context)
@@ -409,7 +545,9 @@ impl<J, O> Clone for WorkerPool<J, O> {
         Self {
             queue: self.queue.clone(),
             scope: self.scope.clone(),
-            options: self.options,
+            capacity: self.capacity,
+            size: self.size.clone(),
+            foreman: self.foreman.clone(),
             present: self.present.clone(),
         }
     }
@@ -418,7 +556,7 @@ impl<J, O> Clone for WorkerPool<J, O> {
 impl<J, O> fmt::Debug for WorkerPool<J, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerPool")
-            .field("options", &self.options)
+            .field("workers", &*self.size.get())
             .field("queued", &self.queue.len())
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
-//! A job on its way to a worker, and its outcome on the way back.
+//! A job on its way to a worker, and its outcome on the way back; and what the foreman says.
 
 use greenroom_core::Context;
-use greenroom_core::channel::Sender;
+use greenroom_core::channel::{Receiver, Sender};
 
 use super::error::JobError;
 
@@ -14,6 +14,15 @@ pub(super) enum Work<J, O> {
     /// There are no more jobs.
     End,
 }
+
+/// Ends the worker that handles it, if it takes what is in the channel.
+pub(super) struct Retire(pub(super) Receiver<()>);
+
+/// Asks for so many workers.
+pub(super) struct Resize(pub(super) usize);
+
+/// Tells that the last worker has gone.
+pub(super) struct Gone;
 
 /// A job in the queue.
 pub(super) struct Queued<J, O> {

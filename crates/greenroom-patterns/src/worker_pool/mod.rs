@@ -1,4 +1,4 @@
-//! A fixed number of workers that take jobs from one queue.
+//! Workers that take jobs from one queue, so many at a time.
 //!
 //! Go counterpart: goroutines that range over a channel of jobs and send to a channel of results.
 //!
@@ -25,8 +25,10 @@
 //! # Invariants
 //! 1. A job that was taken gets exactly one outcome: a result, or a [`JobError`] with the reason.
 //!    Whatever becomes of its worker, its pool, its scope.
-//! 2. At most as many jobs run as there are workers, and at most as many wait as the queue holds.
+//! 2. At most as many jobs run as there are workers, and at most as many wait as the queue holds. A
+//!    worker that a [resize](WorkerPool::resize) lets go ends its job first, and takes no other.
 //! 3. A panic costs its own job. The worker is rebuilt by its supervisor, however often that happens.
+//!    A job that is [tried again](Retry) is one job.
 //! 4. A close refuses new jobs and drops none: those in the queue are run, then the workers end.
 //! 5. A channel of results closes once, after the last of them. When its receiver is dropped, the jobs
 //!    behind it that have not begun are not run, and those that have are cancelled.
@@ -44,12 +46,15 @@
 mod actor;
 mod batch;
 mod error;
+mod foreman;
 mod handle;
 mod message;
 mod options;
+mod retry;
 mod ticket;
 
-pub use error::{JobError, PoolError, SubmitError, TrySubmitError};
+pub use error::{JobError, PoolError, ResizeError, SubmitError, TrySubmitError};
 pub use handle::WorkerPool;
 pub use options::{PoolOptions, pool};
+pub use retry::{NoRetry, Retry, RetryPolicy};
 pub use ticket::Ticket;

@@ -14,8 +14,11 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use greenroom_actor::{Runtime, Scope, SingleThread};
+use greenroom_core::channel::Receiver;
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Failure, Result};
+use greenroom_patterns::prelude::Pipeline;
+use greenroom_patterns::worker_pool::{WorkerPool, pool};
 use proptest::prelude::*;
 
 pub(crate) const SEEDS: std::ops::Range<u64> = 0..8;
@@ -193,6 +196,50 @@ pub(crate) struct Seen {
     pub(crate) numbers: Vec<usize>,
     pub(crate) is_complete: bool,
     pub(crate) tasks_left: usize,
+}
+
+/// Consumes a stream to its end of the test, and calls `step` after each value.
+pub(crate) async fn see(
+    scope: &Scope,
+    stream: Receiver<Token>,
+    end: End,
+    mut step: impl AsyncFnMut(&Seen) -> Result<()>,
+) -> Result<Seen> {
+    let mut seen = Seen::default();
+    let limit = match end {
+        End::Drain => usize::MAX,
+        End::Leave(count) | End::Cancel(count) => count,
+    };
+    while seen.numbers.len() < limit {
+        match stream.recv().await {
+            Ok(token) => seen.numbers.push(token.number),
+            Err(_) => break,
+        }
+        step(&seen).await?;
+    }
+    if matches!(end, End::Cancel(_)) {
+        scope.cancel("enough");
+        seen.is_complete = stream.collect().await.is_ok();
+        return Ok(seen);
+    }
+    drop(stream);
+    idle().await?;
+    seen.tasks_left = scope.len();
+    Ok(seen)
+}
+
+/// A pool whose jobs sleep for so many milliseconds, and give the number back.
+pub(crate) async fn sleepers(
+    scope: &Scope,
+    workers: usize,
+    queue: usize,
+) -> Result<WorkerPool<u64, u64>> {
+    let options = pool("sleep").workers(workers).queue(queue);
+    let spawned = WorkerPool::spawn(scope, options, |millis: u64| async move {
+        sleep(millis.millis()).await?;
+        Ok(millis)
+    });
+    Ok(spawned.await?)
 }
 
 /// Panics are a subject of the test: their messages on stderr are noise.

@@ -8,7 +8,7 @@ use greenroom_patterns::pipeline::DeadLetter;
 use greenroom_patterns::prelude::*;
 use proptest::prelude::*;
 
-use crate::common::{End, Ledger, SEEDS, Seen, Token, boom, ends, idle, paused};
+use crate::common::{End, Ledger, SEEDS, Seen, Token, boom, ends, paused, see};
 
 #[derive(Clone, Copy, Debug)]
 enum Errors {
@@ -101,26 +101,11 @@ async fn consume(
         output = plan.start(&scope, output, &letters);
     }
     drop(letters);
-    let mut seen = Seen::default();
-    let limit = match end {
-        End::Drain => usize::MAX,
-        End::Leave(count) | End::Cancel(count) => count,
+    let seen = see(&scope, output, end, async |_| Ok(())).await?;
+    let dead = match end {
+        End::Cancel(_) => Vec::new(),
+        End::Drain | End::Leave(_) => dead.await?,
     };
-    while seen.numbers.len() < limit {
-        match output.recv().await {
-            Ok(token) => seen.numbers.push(token.number),
-            Err(_) => break,
-        }
-    }
-    if matches!(end, End::Cancel(_)) {
-        scope.cancel("enough");
-        seen.is_complete = output.collect().await.is_ok();
-        return Ok((seen, Vec::new()));
-    }
-    drop(output);
-    let dead = dead.await?;
-    idle().await?;
-    seen.tasks_left = scope.len();
     Ok((seen, dead))
 }
 
