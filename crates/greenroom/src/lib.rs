@@ -40,9 +40,10 @@
 //! | reach one | [`Address`], [`Recipient`] |
 //! | send values | [`channel`], [`select!`], [`watch`] |
 //! | cancel, set a deadline, carry a value | [`Context`], [`WithSignals`] for Ctrl-C |
-//! | wait for time | [`time`] |
+//! | wait for one of n channels | [`Select`](select::Select) |
+//! | wait for time, once or again and again | [`time`] |
 //! | use Go's patterns | [`patterns`] |
-//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`] |
+//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`] |
 //! | decide what becomes of a failure | [`Restart`], [`supervision`] |
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |
@@ -63,7 +64,8 @@ pub mod prelude {
         Actor, ActorContext, Address, AskError, Handler, HandlerLater, JoinHandle, Kept, Placement,
         Recipient, ReplyTo, Restart, Runtime, Scope, Signal, SpawnError, WithSignals, blocking,
     };
-    pub use greenroom_core::time::{Durations, after, sleep};
+    pub use greenroom_core::select::Select;
+    pub use greenroom_core::time::{Durations, after, sleep, tick, timer};
     pub use greenroom_core::{Context, ExitReason, Failure, Result, channel, select};
     pub use greenroom_patterns::prelude::*;
 }
