@@ -77,29 +77,36 @@ impl Flow {
     }
 }
 
+impl Flowed {
+    /// Returns what is wrong with its memory. It is that of the process, whatever else runs there.
+    pub(crate) fn too_much(&self) -> Option<String> {
+        let grown = self.grown.filter(|grown| *grown > MAY_GROW)?;
+        Some(format!(
+            "it grew by {grown} bytes after the first tenth of the values, more than {MAY_GROW}"
+        ))
+    }
+}
+
 impl Frame {
     pub(crate) fn flow(&self, pattern: &Pattern, items: u64) -> Flowed {
         let runtime = self.runtime(self.seed);
         let flow = Flow::new(items, self.watchdog.clone());
         let inside = flow.clone();
         let run = pattern.flow;
-        self.watchdog
-            .watch(pattern.name, 0, Some(runtime.handle()));
+        self.watchdog.watch(pattern.name, 0, Some(runtime.handle()));
         let start = Instant::now();
         let result = runtime.run(move |outer, _| async move {
             let body = move |scope| run(scope, inside);
-            outer.scope(body).await.map_err(|failure| format!("{failure:?}"))
+            outer
+                .scope(body)
+                .await
+                .map_err(|failure| format!("{failure:?}"))
         });
         let took = start.elapsed().as_secs_f64();
         self.watchdog.rest();
         let (early, late) = (flow.0.early.load(SeqCst), resident());
         let grown = late.map(|late| late.saturating_sub(early));
-        let too_much = grown.filter(|grown| *grown > MAY_GROW);
-        let failed = result.err().or_else(|| flow.wrong()).or_else(|| {
-            too_much.map(|grown| {
-                format!("it grew by {grown} bytes after a tenth of {items} values, more than {MAY_GROW}")
-            })
-        });
+        let failed = result.err().or_else(|| flow.wrong());
         Flowed {
             grown,
             per_second: (items as f64 / took.max(1e-9)) as u64,

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::ops::Range;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -135,9 +135,9 @@ impl Round {
         }
     }
 
-    /// Returns whether nothing was done to the round so far.
+    /// Returns whether nothing was done to the round so far, and nothing will be from outside.
     pub(crate) fn is_calm(&self) -> bool {
-        self.0.ledger.counts().is_calm()
+        self.0.cut == Cut::None && self.0.ledger.counts().is_calm()
     }
 
     fn is_whole(&self) -> bool {
@@ -159,7 +159,7 @@ impl Round {
     /// Looks at the account of a round that has ended.
     fn audit(&self, error: Option<String>) -> Vec<String> {
         let mut found = self.0.ledger.audit();
-        if let Some(error) = error.filter(|_| self.is_calm()) {
+        if let Some(error) = error.filter(|_| self.0.ledger.counts().is_calm()) {
             found.push(format!("it failed without a fault: {error}"));
         }
         found
@@ -192,7 +192,8 @@ impl Frame {
         let runtime = self.runtime(mix(self.seed, pattern.name, !rounds.start));
         let mut next = rounds.start;
         while next < rounds.end {
-            self.watchdog.watch(pattern.name, next, Some(runtime.handle()));
+            self.watchdog
+                .watch(pattern.name, next, Some(runtime.handle()));
             let (pattern, frame, end) = (*pattern, self.clone(), rounds.end);
             let (reached, more, failed) = runtime.run(move |outer, runtime| async move {
                 frame.some(&outer, &runtime, &pattern, next..end).await
@@ -228,22 +229,20 @@ impl Frame {
                 break;
             }
             self.watchdog.beat(number);
-            let hung = match self.within(play(outer, pattern, &round)).await {
-                Some(result) => {
-                    // As a text: an error may hold a value that came back.
-                    let error = result.and_then(Result::err).map(|error| format!("{error:?}"));
-                    self.settle(outer, &round).await;
-                    let what = round.audit(error);
-                    (!what.is_empty()).then_some(what)
-                }
-                None => Some(self.hung(runtime, pattern, number, &round).await),
-            };
+            let what = self.one(outer, runtime, pattern, &round, number).await;
             counts += round.ledger().counts();
-            if let Some(mut what) = hung {
+            if let Some(mut what) = what {
                 what.push(round.told());
                 // Else its scope would be waited for.
                 outer.cancel("a round failed");
-                return (number, counts, Some(Failed { round: number, what }));
+                return (
+                    number,
+                    counts,
+                    Some(Failed {
+                        round: number,
+                        what,
+                    }),
+                );
             }
             number += 1;
         }
@@ -255,30 +254,38 @@ impl Frame {
         (number, counts, failed)
     }
 
-    /// Waits for a round. `None` if it hangs.
-    async fn within<T>(&self, round: impl Future<Output = T>) -> Option<T> {
+    /// Runs a round, and returns what is wrong with it.
+    async fn one(
+        &self,
+        outer: &Scope,
+        runtime: &Runtime,
+        pattern: &Pattern,
+        round: &Round,
+        number: u64,
+    ) -> Option<Vec<String>> {
         let patience = match self.threads {
             true => PATIENCE,
             false => VIRTUAL_PATIENCE,
         };
-        greenroom::select! {
+        // By reference: one that hangs must live until it was looked at.
+        let mut played = pin!(play(outer, pattern, round));
+        let ended = greenroom::select! {
             biased;
-            result = round => Some(result),
+            result = played.as_mut() => Some(result),
             after(patience) => None,
-        }
-    }
-
-    async fn hung(
-        &self,
-        runtime: &Runtime,
-        pattern: &Pattern,
-        number: u64,
-        round: &Round,
-    ) -> Vec<String> {
-        let snapshot = runtime.snapshot(1.secs()).await;
-        let what = format!("it hangs ({})\n{}", round.told(), told(&snapshot));
-        self.watchdog.bark(pattern.name, number, &what);
-        vec![what]
+        };
+        let Some(result) = ended else {
+            let snapshot = runtime.snapshot(1.secs()).await;
+            let what = format!("it hangs ({})\n{}", round.told(), told(&snapshot));
+            self.watchdog.bark(pattern.name, number, &what);
+            return Some(vec![what]);
+        };
+        // As a text: an error may hold a value that came back.
+        let error = result.and_then(Result::err);
+        let error = error.map(|error| format!("{error:?}"));
+        self.settle(outer, round).await;
+        let what = round.audit(error);
+        (!what.is_empty()).then_some(what)
     }
 
     /// Waits for what goes on without being waited for: after functions, and scopes whose futures were
@@ -433,12 +440,10 @@ impl Host {
         let patience = Duration::from_millis(2);
         match self {
             Self::Single(single) => single.shutdown(patience),
-            Self::Threads(runtime) => {
-                match wait_on_thread(runtime.shutdown(patience), PATIENCE) {
-                    Some(report) => report,
-                    None => panic!("a shutdown hangs"),
-                }
-            }
+            Self::Threads(runtime) => match wait_on_thread(runtime.shutdown(patience), PATIENCE) {
+                Some(report) => report,
+                None => panic!("a shutdown hangs"),
+            },
         }
     }
 }
@@ -539,7 +544,9 @@ pub(crate) fn told(snapshot: &Snapshot) -> String {
 fn mix(seed: u64, name: &str, number: u64) -> u64 {
     let mut mixed = seed ^ 0x9e37_79b9_7f4a_7c15;
     for part in name.bytes().map(u64::from).chain([number]) {
-        mixed = (mixed ^ part).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
+        mixed = (mixed ^ part)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(29);
         mixed ^= mixed >> 31;
     }
     mixed

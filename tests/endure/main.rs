@@ -83,10 +83,10 @@ fn put_to_the_test(frame: &Frame, pattern: &Pattern, args: &Args, panics: &Atomi
     let has_flow = args.items > 0 && args.round.is_none() && is_ok;
     let flowed = has_flow.then(|| (args.items, frame.flow(pattern, args.items)));
     if let Some((_, flowed)) = &flowed
-        && let Some(what) = &flowed.failed
+        && let Some(what) = flowed.failed.clone().or_else(|| flowed.too_much())
     {
         is_ok = false;
-        report::failed_flow(pattern.name, what);
+        report::failed_flow(pattern.name, &what);
     }
     let unplanted = panics.swap(0, SeqCst);
     if unplanted > 0 {

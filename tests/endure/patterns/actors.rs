@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use greenroom::patterns::prelude::*;
 use greenroom::prelude::*;
 use greenroom::{AskError, TellError};
 
@@ -69,7 +68,10 @@ impl HandlerLater<Echo> for Store {
         if self.dice.one_in(2) {
             reply.send(token);
         } else {
-            cx.after(Duration::from_millis(self.dice.below(2) as u64), Later(token, reply));
+            cx.after(
+                Duration::from_millis(self.dice.below(2) as u64),
+                Later(token, reply),
+            );
         }
     }
 }
@@ -139,7 +141,12 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     Ok(())
 }
 
-async fn call(store: Address<Store>, tokens: Vec<Token>, round: Round, mut dice: Dice) -> Result<()> {
+async fn call(
+    store: Address<Store>,
+    tokens: Vec<Token>,
+    round: Round,
+    mut dice: Dice,
+) -> Result<()> {
     let mut fuse = dice.fuse(12);
     for token in tokens {
         fuse.step();

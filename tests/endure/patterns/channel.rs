@@ -1,6 +1,5 @@
 //! Channels of each capacity: nothing that was accepted gets lost, whoever goes.
 
-
 use greenroom::channel::{Receiver, Sender};
 use greenroom::prelude::*;
 
@@ -143,11 +142,19 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
     // A third of the values through each kind of channel.
     let third = flow.items() / 3;
     let mut from = 1;
-    for (part, (tx, rx)) in [channel::rendezvous(), channel::bounded(64), channel::unbounded()]
-        .into_iter()
-        .enumerate()
+    for (part, (tx, rx)) in [
+        channel::rendezvous(),
+        channel::bounded(64),
+        channel::unbounded(),
+    ]
+    .into_iter()
+    .enumerate()
     {
-        let until = if part == 2 { flow.items() } else { from + third - 1 };
+        let until = if part == 2 {
+            flow.items()
+        } else {
+            from + third - 1
+        };
         let values = from..=until;
         let sender = scope.go(async move {
             for (sent, value) in values.enumerate() {

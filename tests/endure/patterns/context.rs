@@ -157,7 +157,10 @@ fn register(node: &Node, number: usize, round: &Round, alive: &Sender<Infallible
     if !node.ends {
         // Only the end of the round would run it.
         function.mark.let_go();
-        function.is_stopped = function.handle.take().is_some_and(|mut handle| handle.stop());
+        function.is_stopped = function
+            .handle
+            .take()
+            .is_some_and(|mut handle| handle.stop());
     }
     function
 }

@@ -27,7 +27,13 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     let workers = dice.upto(3);
     let by_key = dice.below(3) == 0;
     let outputs = if by_key {
-        fan_out_by_key(&scope, input, workers, |token: &Token| token.number() % KEYS, f)?
+        fan_out_by_key(
+            &scope,
+            input,
+            workers,
+            |token: &Token| token.number() % KEYS,
+            f,
+        )?
     } else if dice.one_in(3) {
         vec![fan_out_fan_in(&scope, input, workers, f)?]
     } else {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use greenroom::channel::Receiver;
 use greenroom::patterns::generate::{generate_stream, generate_with};
-use greenroom::patterns::prelude::*;
 use greenroom::prelude::*;
 
 use crate::account::Token;
@@ -40,7 +39,7 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
         }
         _ => {
             let mut dice = dice.fork();
-generate_with(&scope, |out| async move {
+            generate_with(&scope, |out| async move {
                 for token in tokens {
                     dice.pause().await?;
                     dice.may_fail(20)?;

@@ -16,7 +16,9 @@ type Item = Arc<Token>;
 
 pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     let mut dice = round.dice();
-    let tokens: Vec<_> = (0..dice.below(10)).map(|_| Arc::new(round.token())).collect();
+    let tokens: Vec<_> = (0..dice.below(10))
+        .map(|_| Arc::new(round.token()))
+        .collect();
     let (letters, dead) = channel::bounded(2);
     let undertaker = scope.go(bury(dead, dice.fork()));
     let mut line = generate(&scope, tokens);

@@ -122,7 +122,9 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
                     0 => inside.passed(scope.go(async move { Ok(value) }).await?),
                     1 => {
                         let passed = inside.clone();
-                        scope.go_local(move || async move { Ok(passed.passed(value)) }).detach();
+                        scope
+                            .go_local(move || async move { Ok(passed.passed(value)) })
+                            .detach();
                     }
                     2 => {
                         let passed = inside.clone();

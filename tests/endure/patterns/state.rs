@@ -119,7 +119,11 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
         match value % 4 {
             0 => drop(state.replace(value).await?),
             1 => state.update(move |now| *now = value).await?,
-            2 => state.try_update(move |now| Ok::<_, Failure>(*now = value)).await?,
+            2 => {
+                state
+                    .try_update(move |now| Ok::<_, Failure>(*now = value))
+                    .await?
+            }
             _ => drop(state.try_update(move |_| Err::<(), _>(value)).await),
         }
         flow.passed(match value % 4 {

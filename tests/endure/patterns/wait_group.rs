@@ -12,7 +12,9 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     let mut dice = round.dice();
     let group = WaitGroup::spawn(&scope).await?;
     let members = Count::default();
-    let early = (0..dice.below(3)).map(|_| group.clone()).collect::<Vec<_>>();
+    let early = (0..dice.below(3))
+        .map(|_| group.clone())
+        .collect::<Vec<_>>();
     for group in early {
         let mut dice = dice.fork();
         let task = scope.go(async move {
@@ -81,13 +83,13 @@ async fn wait(group: &WaitGroup, members: &Count, round: &Round, mut dice: Dice)
         match dice.attempt(group.wait()).await {
             Some(Ok(())) => {
                 let left = members.get();
-                round.check(left == 0, || {
-                    format!("{left} members live after the wait")
-                });
+                round.check(left == 0, || format!("{left} members live after the wait"));
                 return Ok(());
             }
             Some(Err(WaitError::Closed)) => {
-                round.check(group.add(1).is_err(), || "closed, and takes members".to_owned());
+                round.check(group.add(1).is_err(), || {
+                    "closed, and takes members".to_owned()
+                });
                 return Ok(());
             }
             _ => {}

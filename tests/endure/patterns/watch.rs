@@ -31,7 +31,12 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     Ok(())
 }
 
-async fn publish(publisher: Publisher<Token>, last: usize, round: Round, mut dice: Dice) -> Result<()> {
+async fn publish(
+    publisher: Publisher<Token>,
+    last: usize,
+    round: Round,
+    mut dice: Dice,
+) -> Result<()> {
     let mut fuse = dice.fuse(8);
     for version in 1..=last {
         dice.pause().await?;
@@ -40,7 +45,9 @@ async fn publish(publisher: Publisher<Token>, last: usize, round: Round, mut dic
         let number = token.number();
         publisher.publish(token);
         let now = publisher.get().number();
-        round.check(now == number, || format!("published {number} as {version}, and read {now}"));
+        round.check(now == number, || {
+            format!("published {number} as {version}, and read {now}")
+        });
     }
     Ok(())
 }
@@ -59,7 +66,9 @@ async fn look(watch: Watch<Token>, last: usize, round: Round, mut dice: Dice) ->
         match value {
             Some(Ok(token)) => {
                 let number = token.number();
-                round.check(seen <= Some(number), || format!("saw {number} after {seen:?}"));
+                round.check(seen <= Some(number), || {
+                    format!("saw {number} after {seen:?}")
+                });
                 seen = Some(number);
                 let now = watch.version();
                 round.check(now >= version, || format!("version {now} after {version}"));
