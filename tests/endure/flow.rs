@@ -54,10 +54,10 @@ impl Flow {
     pub(crate) fn passed(&self, item: u64) {
         self.0.sum.fetch_add(item, SeqCst);
         let passed = self.0.passed.fetch_add(1, SeqCst) + 1;
-        if passed % 1024 == 0 {
+        if passed.is_multiple_of(1024) {
             self.0.watchdog.beat(passed);
         }
-        if passed == self.0.items / 10 {
+        if passed == (self.0.items / 10).max(1) {
             self.0.early.store(resident().unwrap_or(0), SeqCst);
         }
     }

@@ -76,9 +76,8 @@ fn put_to_the_test(frame: &Frame, pattern: &Pattern, args: &Args, panics: &Atomi
     let mut is_ok = true;
     if let Err(Failed { round, what }) = frame.rounds(pattern, rounds, &mut counts) {
         is_ok = false;
-        for what in what {
-            report::failed(pattern.name, args.seed, round, args.threads, &what);
-        }
+        let what = what.join("\n  ");
+        report::failed(pattern.name, args.seed, round, args.threads, &what);
     }
     let has_flow = args.items > 0 && args.round.is_none() && is_ok;
     let flowed = has_flow.then(|| (args.items, frame.flow(pattern, args.items)));

@@ -202,6 +202,31 @@ fn a_value_that_does_not_come_out_is_found() {
     assert!(told.contains("of 10 values 9 came out"), "{told}");
 }
 
+#[test]
+fn memory_that_grows_is_found() {
+    let pattern = Pattern {
+        name: "planted",
+        round: |_scope, _round| Box::pin(async { Ok(()) }),
+        flow: |_scope, flow| {
+            Box::pin(async move {
+                for value in 1..=flow.items() {
+                    std::mem::forget(Box::new([value; 8]));
+                    flow.passed(value);
+                }
+                Ok(())
+            })
+        },
+    };
+    let flowed = frame(false).flow(&pattern, 200_000);
+    assert_eq!(flowed.failed, None);
+    // 12 MiB, where the system tells.
+    assert_eq!(
+        flowed.too_much().is_some(),
+        flowed.grown.is_some(),
+        "{flowed:?}"
+    );
+}
+
 fn words(line: &str) -> Result<Wanted, String> {
     parse(line.split_whitespace().map(str::to_owned))
 }

@@ -46,10 +46,13 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
             let context = node.context.clone();
             let inside = round.token();
             inside.let_go();
+            let mut fuse = dice.fuse(12);
             // It ends with its context.
             let task = scope.go(async move {
+                fuse.step();
                 let (_tx, rx) = channel::rendezvous::<Infallible>();
                 let _ended = context.run(rx.recv()).await;
+                fuse.step();
                 drop(inside);
                 Ok(())
             });

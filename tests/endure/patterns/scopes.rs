@@ -122,15 +122,20 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
                     0 => inside.passed(scope.go(async move { Ok(value) }).await?),
                     1 => {
                         let passed = inside.clone();
-                        scope
-                            .go_local(move || async move { Ok(passed.passed(value)) })
-                            .detach();
+                        let task = scope.go_local(move || async move {
+                            passed.passed(value);
+                            Ok(())
+                        });
+                        task.detach();
                     }
                     2 => {
                         let passed = inside.clone();
                         scope.go_each([value], move |value| {
                             let passed = passed.clone();
-                            async move { Ok(passed.passed(value)) }
+                            async move {
+                                passed.passed(value);
+                                Ok(())
+                            }
                         });
                     }
                     _ => {

@@ -87,7 +87,8 @@ async fn write(state: State<Kept>, tokens: Vec<Token>, mut dice: Dice) -> Result
                     all.push(Arc::new(token));
                     Ok(())
                 });
-                match dice.attempt(update).await {
+                // In a box: it is large where it may be dropped in several ways.
+                match dice.attempt(Box::pin(update)).await {
                     Some(Ok(())) => mark.accepted(),
                     Some(Err(TryUpdateError::Refused(token))) => token.returned(),
                     _ => {}
@@ -120,9 +121,11 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
             0 => drop(state.replace(value).await?),
             1 => state.update(move |now| *now = value).await?,
             2 => {
-                state
-                    .try_update(move |now| Ok::<_, Failure>(*now = value))
-                    .await?
+                let update = state.try_update(move |now| {
+                    *now = value;
+                    Ok::<_, Failure>(())
+                });
+                update.await?;
             }
             _ => drop(state.try_update(move |_| Err::<(), _>(value)).await),
         }

@@ -116,7 +116,13 @@ pub(crate) async fn flow(scope: Scope, flow: Flow) -> Result<()> {
                     passed.passed(value);
                     group.done().await?;
                 }
-                _ => group.go(async move { Ok(passed.passed(value)) }).detach(),
+                _ => {
+                    let task = group.go(async move {
+                        passed.passed(value);
+                        Ok(())
+                    });
+                    task.detach();
+                }
             }
         }
         group.wait().await?;
