@@ -272,6 +272,9 @@ fn an_unlisted_target_is_found() {
         found[0].contains("\"b.rs\"") && found[1].contains("\"c/main.rs\""),
         "{found:?}"
     );
+    let program = format!("{text}[[bin]]\nname = \"c\"\npath = \"c/main.rs\"\n");
+    let manifest = Manifest::new("tests/Cargo.toml", &program);
+    assert_eq!(rules::listed_targets(&manifest, &files).len(), 1);
 }
 
 #[test]

@@ -229,3 +229,26 @@ fn a_question_to_a_runtime_that_is_dropped_is_answered() {
         assert!(tokio_block_on(snapshot).tasks.is_empty());
     });
 }
+
+#[test]
+fn a_deadline_that_cannot_come_any_more_ends_its_context_and_lets_its_after_function_go() {
+    let runtime = single();
+    let held = Arc::new(());
+    let inside = held.clone();
+    let (give, take) = mpsc::channel();
+    let ran = runtime.block_on(move |scope| async move {
+        // Outside the runtime's tree, so that only its own deadline ends it.
+        let late = scope.context().without_cancel().with_timeout(3600.secs());
+        let (below, _cancel) = late.with_cancel();
+        let _ = below.after_func(async move { drop(inside) });
+        give.send(below)?;
+        Ok(())
+    });
+    ran.expect("the body succeeds");
+    let context = take.recv().expect("it was sent");
+    assert!(!context.is_done());
+    drop(runtime);
+    assert!(matches!(context.cause(), Some(Cause::Shutdown)));
+    drop(context);
+    assert_eq!(Arc::strong_count(&held), 1, "the function went with it");
+}

@@ -162,7 +162,10 @@ pub(crate) fn listed_targets(manifest: &Manifest, files: &[String]) -> Vec<Breac
         "examples" => "example",
         _ => return Vec::new(),
     };
-    let listed: Vec<&str> = manifest.values(kind, "path").collect();
+    let listed: Vec<&str> = manifest
+        .values(kind, "path")
+        .chain(manifest.values("bin", "path"))
+        .collect();
     let is_target = |file: &str| {
         !file.contains('/') || file.ends_with("/main.rs") && file.matches('/').count() == 1
     };

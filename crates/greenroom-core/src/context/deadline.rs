@@ -54,3 +54,14 @@ impl Alarm for Expiry {
         Some(self.root.clone())
     }
 }
+
+/// Dropped before it has fired, it is of a driver that has closed. A context in the runtime's tree has
+/// ended by then, one without cancel above it has not, and holds itself while it has after-functions:
+/// it would never go.
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        if let Some(node) = self.node.upgrade() {
+            node.end(ContextError::Cancelled(Cause::Shutdown));
+        }
+    }
+}

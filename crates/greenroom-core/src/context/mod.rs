@@ -157,7 +157,8 @@ impl Context {
     /// Derives a context that keeps the values and nothing else: it never ends by itself, has no
     /// deadline and no cause. It is for work that must outlive a cancel, such as cleaning up: a task
     /// whose context has ended is dropped at its next await, but not while it is inside
-    /// [`run`](Self::run) of such a context.
+    /// [`run`](Self::run) of such a context. A deadline below it that the runtime's end overtakes
+    /// becomes [`Cause::Shutdown`].
     #[must_use]
     pub fn without_cancel(&self) -> Self {
         let node = Node::root(self.0.node.root.clone(), true);

@@ -1,0 +1,42 @@
+//! The patterns, a file for each.
+
+use crate::frame::Pattern;
+
+macro_rules! patterns {
+    ($($name:ident),* $(,)?) => {
+        &[$(Pattern {
+            name: stringify!($name),
+            round: |scope, round| Box::pin($name::round(scope, round)),
+            flow: |scope, flow| Box::pin($name::flow(scope, flow)),
+        }),*]
+    };
+}
+
+mod actors;
+mod channel;
+mod context;
+mod fan;
+mod generate;
+mod pipeline;
+mod scopes;
+mod select;
+mod state;
+mod wait_group;
+mod watch;
+mod worker_pool;
+
+/// All of them, in the order in which they are run.
+pub(crate) const ALL: &[Pattern] = patterns![
+    channel,
+    select,
+    context,
+    watch,
+    generate,
+    fan,
+    pipeline,
+    state,
+    wait_group,
+    worker_pool,
+    actors,
+    scopes,
+];
