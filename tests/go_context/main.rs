@@ -7,6 +7,7 @@
 mod deadlines;
 mod fetch;
 mod loops;
+mod promises;
 mod signal;
 #[path = "../support/mod.rs"]
 mod support;

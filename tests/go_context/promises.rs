@@ -5,6 +5,7 @@ use std::fmt;
 use greenroom::channel::RecvError;
 use greenroom::error::{Cause, ContextError};
 use greenroom::prelude::*;
+use greenroom::time::SleepError;
 
 use crate::support::{Boom, at_once, check, idle};
 
@@ -155,9 +156,11 @@ fn the_cause_is_found_as_the_error_that_was_given() {
                 .and_then(|cause| cause.downcast_ref::<Boom>()),
             Some(&Boom("disk full"))
         );
-        let task = scope.go(async move { Ok(context.run(sleep(1.secs())).await??) });
-        let failure = Failure::from(task.await.unwrap_err());
-        assert_eq!(failure.downcast_ref::<Boom>(), Some(&Boom("disk full")));
+        // An error of a wait carries it too.
+        let Ok(Err(SleepError::Cancelled(cause))) = context.run(sleep(1.secs())).await else {
+            panic!("the context has ended");
+        };
+        assert_eq!(cause.downcast_ref::<Boom>(), Some(&Boom("disk full")));
         Ok(())
     });
 }
@@ -366,7 +369,8 @@ fn an_after_function_is_started_for_a_deadline_a_parent_and_never_for_the_root()
             .context()
             .with_timeout(5.millis())
             .after_func(tell("deadline"));
-        let mut never = scope.context().without_cancel().after_func(tell("never"));
+        let endless = scope.context().without_cancel();
+        let mut never = endless.after_func(tell("never"));
         let mut stopped = parent.after_func(tell("stopped"));
         assert!(stopped.stop() && !stopped.stop());
         idle().await?;
@@ -379,7 +383,22 @@ fn an_after_function_is_started_for_a_deadline_a_parent_and_never_for_the_root()
         }
         seen.sort_unstable();
         assert_eq!(seen, ["deadline", "parent", "value"]);
+        assert!(never.stop() && !never.stop());
+        Ok(())
+    });
+}
+
+#[test]
+fn an_after_function_of_a_context_that_never_ends_is_stopped_once_though_that_is_gone() {
+    check(|scope| async move {
+        let mut never = scope.context().without_cancel().after_func(async {});
         assert!(never.stop());
+        assert!(!never.stop());
+        let gone = scope.context().with_timeout(1.millis());
+        let mut started = gone.after_func(async {});
+        drop(gone);
+        sleep(2.millis()).await?;
+        assert!(!started.stop(), "it was started, and its context is gone");
         Ok(())
     });
 }
