@@ -53,6 +53,36 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
+/// Why [`Sender::send_blocking`](super::Sender::send_blocking) gave up. The value comes back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendBlockingError<T> {
+    /// This thread runs tasks, which a blocking wait would hold up.
+    #[error("a blocking send on an arbiter would hold up its tasks: await `send(..)` instead")]
+    OnArbiter(T),
+    /// The send itself failed.
+    #[error(transparent)]
+    Send(SendError<T>),
+}
+
+impl<T> SendBlockingError<T> {
+    /// Returns the value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::OnArbiter(value) => value,
+            Self::Send(error) => error.into_inner(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendBlockingError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnArbiter(_) => f.write_str("OnArbiter(..)"),
+            Self::Send(error) => f.debug_tuple("Send").field(error).finish(),
+        }
+    }
+}
+
 /// Why [`Sender::send_from`](super::Sender::send_from) gave up. The value is back in its slot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendFromError {
