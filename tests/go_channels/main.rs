@@ -7,3 +7,4 @@ mod programs;
 mod queue;
 #[path = "../support/mod.rs"]
 mod support;
+mod threads;
