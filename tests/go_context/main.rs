@@ -12,3 +12,4 @@ mod signal;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;
+mod workers;
