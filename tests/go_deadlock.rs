@@ -85,7 +85,11 @@ fn a_nil_channel_and_a_select_without_a_ready_case_are_shown_and_end_by_a_cancel
                 got = b.recv() => Ok(got),
             }
         });
-        let nothing = stuck.go(async { Ok(select! { std::future::pending::<()>() => () }) });
+        let nothing = stuck.go(async {
+            select! {
+                std::future::pending::<()>() => Ok(()),
+            }
+        });
         let seen = waits(&scope).await?;
         assert_eq!(seen[..2], [Some(WaitKind::Receive), Some(WaitKind::Select)]);
         for task in [&nil, &select] {
