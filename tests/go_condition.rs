@@ -270,3 +270,89 @@ fn signals_and_broadcasts_without_a_waiter_change_nothing() {
         Ok(())
     });
 }
+
+#[test]
+fn thirty_waiters_are_woken_one_by_one_in_the_order_of_their_waits() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, ()).await?;
+        let wake = value.condition();
+        let (awake, order) = channel::unbounded();
+        for n in 0..30 {
+            let (value, wake, awake) = (value.clone(), wake.clone(), awake.clone());
+            scope.go(async move {
+                let lease = wake.wait(value.lock().await?).await?;
+                awake.send(n).await?;
+                drop(lease);
+                Ok(())
+            });
+            idle().await?;
+        }
+        for n in 0..30 {
+            assert!(order.is_empty());
+            wake.signal();
+            assert_eq!(order.recv().await?, n);
+            idle().await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn after_a_broadcast_all_have_the_lock_in_turn_and_may_wait_again() {
+    check(|scope| async move {
+        let round = Mutex::spawn(&scope, 0).await?;
+        let next = round.condition();
+        let tasks: Vec<_> = (0..20)
+            .map(|_| {
+                let (round, next) = (round.clone(), next.clone());
+                scope.go(async move {
+                    let mut lease = round.lock().await?;
+                    for wanted in 1..=3 {
+                        lease = next.wait_while(lease, move |round| *round < wanted).await?;
+                    }
+                    Ok(*lease)
+                })
+            })
+            .collect();
+        for _ in 0..3 {
+            idle().await?;
+            assert!(tasks.iter().all(|task| !task.is_finished()));
+            *round.lock().await? += 1;
+            next.broadcast();
+        }
+        for task in tasks {
+            assert_eq!(task.await?, 3);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_condition_that_is_copied_is_the_same_one() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, false).await?;
+        let copy = value.condition();
+        let same = copy.clone();
+        let own = value.clone();
+        let waits = scope.go(async move {
+            let lease = copy
+                .wait_while(own.lock().await?, |is_set| !*is_set)
+                .await?;
+            Ok(*lease)
+        });
+        idle().await?;
+        *value.lock().await? = true;
+        same.signal();
+        assert!(waits.await?);
+        // Another one of the same mutex wakes nobody of this one.
+        let (first, second) = (value.condition(), value.condition());
+        let own = value.clone();
+        let waits = scope.go(async move { Ok(first.wait(own.lock().await?).await.is_ok()) });
+        idle().await?;
+        second.broadcast();
+        idle().await?;
+        assert!(!waits.is_finished());
+        waits.cancel("the end");
+        Ok(())
+    });
+}

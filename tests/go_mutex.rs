@@ -327,3 +327,60 @@ fn a_lock_polled_after_its_grant_has_it_without_another_wait() {
     });
     assert!(ended.is_ok(), "{ended:?}");
 }
+
+#[test]
+fn a_try_succeeds_again_after_each_unlock_and_a_lock_waits_for_the_try_that_holds() {
+    check(|scope| async move {
+        let value = Mutex::spawn(&scope, 0).await?;
+        let held = value.lock().await?;
+        assert_eq!(value.try_lock().await.err(), Some(TryLockError::Busy));
+        drop(held);
+        let tried = value.try_lock().await?;
+        let own = value.clone();
+        let waits = scope.go(async move { Ok(own.lock().await.is_ok()) });
+        idle().await?;
+        assert!(!waits.is_finished());
+        assert_eq!(value.try_lock().await.err(), Some(TryLockError::Busy));
+        drop(tried);
+        assert!(waits.await?);
+        assert!(value.try_lock().await.is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn ten_tasks_lock_and_try_a_thousand_times_and_lose_no_count() {
+    let runtime = Runtime::builder().arbiters(4).build().unwrap();
+    let counted = runtime.block_on(|scope| async move {
+        let value = Mutex::spawn(&scope, 0).await?;
+        let spread = scope.on(Placement::Spread);
+        let tasks: Vec<_> = (0..10)
+            .map(|_| {
+                let value = value.clone();
+                spread.go(async move {
+                    let mut added = 0;
+                    for n in 0..100 {
+                        if n % 3 == 0 {
+                            if let Ok(mut lease) = value.try_lock().await {
+                                *lease += 1;
+                                added += 1;
+                            }
+                            continue;
+                        }
+                        *value.lock().await? += 1;
+                        added += 1;
+                    }
+                    Ok(added)
+                })
+            })
+            .collect();
+        let mut added = 0;
+        for task in tasks {
+            added += task.await?;
+        }
+        let counted = *value.lock().await?;
+        Ok((added, counted))
+    });
+    let (added, counted) = counted.unwrap();
+    assert_eq!(added, counted);
+}

@@ -288,3 +288,49 @@ fn writers_are_served_in_the_order_of_their_requests() {
         Ok(())
     });
 }
+
+#[test]
+fn tries_of_both_kinds_see_who_holds_it() {
+    check(|scope| async move {
+        let value = RwMutex::spawn(&scope, 0).await?;
+        let writer = value.write().await?;
+        assert!(value.try_read().await.is_err() && value.try_write().await.is_err());
+        drop(writer);
+        let (first, second) = (value.try_read().await?, value.try_read().await?);
+        assert!(value.try_write().await.is_err());
+        drop(first);
+        assert!(value.try_write().await.is_err());
+        drop(second);
+        assert!(value.try_write().await.is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn readers_see_what_the_writer_before_them_wrote_as_a_whole() {
+    let runtime = Runtime::builder().arbiters(4).build().unwrap();
+    let whole = runtime.block_on(|scope| async move {
+        let value = RwMutex::spawn(&scope, (0, 0)).await?;
+        let spread = scope.on(Placement::Spread);
+        for writer in 0..6 {
+            let value = value.clone();
+            spread.go(async move {
+                for _ in 0..50 {
+                    if writer < 2 {
+                        let mut pair = value.write().await?;
+                        pair.0 += 1;
+                        pair.1 += 1;
+                    } else {
+                        let pair = value.read().await?;
+                        assert_eq!(pair.0, pair.1);
+                    }
+                }
+                Ok(())
+            });
+        }
+        spread.join().await?;
+        let pair = value.read().await?;
+        Ok(*pair)
+    });
+    assert_eq!(whole.unwrap(), (100, 100));
+}

@@ -309,3 +309,89 @@ fn what_members_did_is_seen_after_the_wait() {
         Ok(())
     });
 }
+
+#[test]
+fn add_of_several_at_once_of_none_and_while_others_wait() {
+    check(|scope| async move {
+        let group = WaitGroup::spawn(&scope).await?;
+        group.add(0)?;
+        assert!(group.wait().await.is_ok());
+        group.add(3)?;
+        let own = group.clone();
+        let waits = scope.go(async move { Ok(own.wait().await?) });
+        for _ in 0..2 {
+            group.done().await?;
+        }
+        group.add(1)?;
+        group.done().await?;
+        idle().await?;
+        assert!(!waits.is_finished());
+        group.done().await?;
+        waits.await?;
+        assert_eq!(group.done().await, Err(DoneError::NotAMember));
+        Ok(())
+    });
+}
+
+#[test]
+fn ten_requests_at_a_time_are_waited_for_with_their_results_in_place() {
+    check(|scope| async move {
+        let group = WaitGroup::spawn(&scope).await?;
+        let results = State::spawn(&scope, vec![0; 10]).await?;
+        for n in 0..10_usize {
+            let results = results.clone();
+            group.go(async move {
+                sleep((10 - n as u64).millis()).await?;
+                results.update(move |all| all[n] = n * n).await?;
+                Ok(())
+            });
+        }
+        group.wait().await?;
+        let squares = results.read(|all| all.clone()).await?;
+        assert_eq!(squares, (0..10).map(|n| n * n).collect::<Vec<_>>());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_is_a_case_of_a_select_with_a_time_out() {
+    check(|scope| async move {
+        let group = WaitGroup::spawn(&scope).await?;
+        group.go(async { Ok(sleep(10.millis()).await?) });
+        let in_time = select! {
+            waited = group.wait() => waited.is_ok(),
+            after(5.millis()) => false,
+        };
+        assert!(!in_time);
+        let in_time = select! {
+            waited = group.wait() => waited.is_ok(),
+            after(6.millis()) => false,
+        };
+        assert!(in_time);
+        Ok(())
+    });
+}
+
+#[test]
+fn many_members_of_many_threads_are_all_counted() {
+    let runtime = Runtime::builder().arbiters(4).build().unwrap();
+    let seen = runtime.block_on(|scope| async move {
+        let spread = scope.on(Placement::Spread);
+        let group = WaitGroup::spawn(&scope).await?;
+        let count = Arc::new(AtomicUsize::new(0));
+        for round in 1..=20 {
+            for _ in 0..10 {
+                let (member, count) = (group.member()?, count.clone());
+                spread.go(async move {
+                    count.fetch_add(1, SeqCst);
+                    drop(member);
+                    Ok(())
+                });
+            }
+            group.wait().await?;
+            assert_eq!(count.load(SeqCst), 10 * round);
+        }
+        Ok(count.load(SeqCst))
+    });
+    assert_eq!(seen.unwrap(), 200);
+}

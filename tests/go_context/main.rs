@@ -7,7 +7,9 @@
 mod deadlines;
 mod fetch;
 mod loops;
+mod promises;
 mod signal;
 #[path = "../support/mod.rs"]
 mod support;
 mod values;
+mod workers;

@@ -5,5 +5,6 @@ mod choice;
 mod dynamic;
 mod language;
 mod loops;
+mod statement;
 #[path = "../support/mod.rs"]
 mod support;

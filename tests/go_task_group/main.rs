@@ -1,5 +1,6 @@
 //! Go's `errgroup.Group`: what it does at its edges.
 
+mod edges;
 mod limits;
 #[path = "../support/mod.rs"]
 mod support;

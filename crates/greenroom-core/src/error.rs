@@ -21,7 +21,9 @@ pub enum NameError {
 
 /// Why a context ended: the first cause given, which is never replaced.
 ///
-/// Go counterpart: the error that `context.Cause` returns.
+/// Go counterpart: the error that `context.Cause` returns. As there, two causes are equal if they are the
+/// same error: the one that was given and its clones, not another with the same text. Texts of the
+/// canceller are compared.
 ///
 /// # Examples
 /// ```
@@ -30,6 +32,8 @@ pub enum NameError {
 /// assert_eq!(cause.to_string(), "user pressed stop");
 /// let cause = Cause::new(std::io::Error::other("disk gone"));
 /// assert!(cause.downcast_ref::<std::io::Error>().is_some());
+/// assert_eq!(cause, cause.clone());
+/// assert_ne!(cause, Cause::new(std::io::Error::other("disk gone")));
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -69,6 +73,23 @@ impl Cause {
     }
 }
 
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::SiblingFailed(a), Self::SiblingFailed(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            // Without the tables of methods, which may differ for one error.
+            (Self::Custom(a), Self::Custom(b)) => std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b)),
+            (a, b) => {
+                let kind = std::mem::discriminant(a);
+                kind == std::mem::discriminant(b)
+            }
+        }
+    }
+}
+
+impl Eq for Cause {}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,7 +128,7 @@ impl From<String> for Cause {
 }
 
 /// How a context ended: what Go's `ctx.Err()` tells, with the cause inside.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContextError {
     /// The context, or one it descends from, was cancelled (Go's `context.Canceled`).
     #[error("context cancelled: {0}")]

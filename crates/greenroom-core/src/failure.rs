@@ -14,7 +14,8 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 /// `?` makes one from every `std::error::Error + Send + Sync`, and loses nothing:
 /// [`downcast_ref`](Self::downcast_ref) gives the original back, [`chain`](Self::chain) walks its
 /// sources. It does not itself implement `Error`, since the blanket conversion forbids that;
-/// [`as_error`](Self::as_error) is the way to hand it on. Cloning shares the error.
+/// [`as_error`](Self::as_error) is the way to hand it on. Cloning shares the error, and failures are equal
+/// if they share it.
 ///
 /// # Examples
 /// ```
@@ -25,6 +26,8 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 /// let failure: Failure = parse().unwrap_err();
 /// assert!(failure.downcast_ref::<std::num::ParseIntError>().is_some());
 /// assert!(failure.location().file().ends_with(".rs"));
+/// assert_eq!(failure, failure.clone());
+/// assert_ne!(failure, parse().unwrap_err());
 /// ```
 #[derive(Clone)]
 pub struct Failure(Arc<Raised>);
@@ -77,6 +80,14 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
         }))
     }
 }
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

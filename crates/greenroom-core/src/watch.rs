@@ -80,7 +80,7 @@ pub struct Watch<T> {
 }
 
 /// Why [`Watch::changed`] gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
     /// The publisher is gone, and its last value has been seen.
     #[error("watch on a value whose publisher is gone")]

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::station::Station;
 
 /// Why a wait for the end of an actor was given up.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClosedError {
     /// The waiter's context was cancelled.

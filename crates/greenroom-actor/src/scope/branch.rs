@@ -25,7 +25,7 @@ use super::{JoinHandle, OnError, Place, Scope, ScopeError, place};
 pub struct Branch(Scope);
 
 /// Why [`Branch::idle`] did not wait for the end of the tasks.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdleError {
     /// The current context was cancelled first.

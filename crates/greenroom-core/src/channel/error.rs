@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Cause, ContextError};
 
 /// Why [`Sender::send`](super::Sender::send) gave up. The value comes back.
-#[derive(Clone, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError<T> {
     /// The channel is closed, or was closed while the send waited.
     #[error("send on a closed channel")]
@@ -53,8 +53,38 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
+/// Why [`Sender::send_blocking`](super::Sender::send_blocking) gave up. The value comes back.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendBlockingError<T> {
+    /// This thread runs tasks, which a blocking wait would hold up.
+    #[error("a blocking send on an arbiter would hold up its tasks: await `send(..)` instead")]
+    OnArbiter(T),
+    /// The send itself failed.
+    #[error(transparent)]
+    Send(SendError<T>),
+}
+
+impl<T> SendBlockingError<T> {
+    /// Returns the value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::OnArbiter(value) => value,
+            Self::Send(error) => error.into_inner(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendBlockingError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OnArbiter(_) => f.write_str("OnArbiter(..)"),
+            Self::Send(error) => f.debug_tuple("Send").field(error).finish(),
+        }
+    }
+}
+
 /// Why [`Sender::send_from`](super::Sender::send_from) gave up. The value is back in its slot.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendFromError {
     /// The channel is closed, or was closed while the send waited.
     #[error("send on a closed channel")]
@@ -119,7 +149,7 @@ impl<T> fmt::Debug for TrySendError<T> {
 }
 
 /// Why [`Receiver::recv`](super::Receiver::recv) gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecvError {
     /// The channel is closed and drained.
     #[error("receive on a closed channel")]
@@ -142,7 +172,7 @@ impl From<ContextError> for RecvError {
 }
 
 /// Why [`Receiver::recv_blocking`](super::Receiver::recv_blocking) gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecvBlockingError {
     /// This thread runs tasks, which a blocking wait would hold up.
     #[error("a blocking receive on an arbiter would hold up its tasks: await `recv()` instead")]

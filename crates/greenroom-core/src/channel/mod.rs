@@ -76,7 +76,8 @@ mod stream;
 
 pub use closed::Closed;
 pub use error::{
-    RecvBlockingError, RecvError, SendError, SendFromError, TryRecvError, TrySendError,
+    RecvBlockingError, RecvError, SendBlockingError, SendError, SendFromError, TryRecvError,
+    TrySendError,
 };
 pub use receiver::Receiver;
 pub use recv::{Recv, RecvMany};

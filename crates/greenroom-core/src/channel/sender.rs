@@ -6,11 +6,12 @@ use std::sync::{Arc, Weak};
 
 use super::chan::Chan;
 use super::closed::Closed;
-use super::error::TrySendError;
+use super::error::{SendBlockingError, TrySendError};
 use super::send::{Send, SendFrom};
 use super::sink::SenderSink;
 use super::state::Refused;
 use crate::id::Id;
+use crate::{blocking, current};
 
 /// The sending end of a channel. Cloning gives another handle to the same end.
 ///
@@ -64,6 +65,32 @@ impl<T> Sender<T> {
     /// ```
     pub fn send(&self, value: T) -> Send<'_, T> {
         Send::new(&self.chan, value)
+    }
+
+    /// Sends a value, blocking this thread until the channel takes it. For synchronous code.
+    ///
+    /// On the blocking pool of a runtime the wait ends with the caller's context.
+    ///
+    /// # Errors
+    /// The value comes back in each case.
+    /// - [`SendBlockingError::OnArbiter`]: this thread runs tasks; nothing was done.
+    /// - [`SendBlockingError::Send`]: as [`send`](Self::send).
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_core::channel::{self, SendBlockingError, SendError};
+    /// let (tx, rx) = channel::rendezvous();
+    /// let receiver = std::thread::spawn(move || rx.recv_blocking().ok());
+    /// assert!(tx.send_blocking(5).is_ok());
+    /// assert_eq!(receiver.join().unwrap(), Some(5));
+    /// let refused = tx.send_blocking(6).unwrap_err(); // The receiver has gone.
+    /// assert_eq!(refused, SendBlockingError::Send(SendError::Closed(6)));
+    /// ```
+    pub fn send_blocking(&self, value: T) -> Result<(), SendBlockingError<T>> {
+        if current::is_arbiter() {
+            return Err(SendBlockingError::OnArbiter(value));
+        }
+        blocking::wait_anywhere(self.send(value)).map_err(SendBlockingError::Send)
     }
 
     /// Sends the value in a slot, and keeps it there if it is not sent.

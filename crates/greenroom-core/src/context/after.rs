@@ -30,6 +30,8 @@ impl Pending {
 pub struct AfterFunc {
     // None when it was started at once.
     registered: Option<(Weak<Node>, usize)>,
+    // Its context does not hold itself, and may be gone with the function in it.
+    never_starts: bool,
 }
 
 impl AfterFunc {
@@ -47,24 +49,30 @@ impl AfterFunc {
             driver.now(),
         ));
         let task = Task::new(info, context.without_cancel(), future);
-        match context.0.node.register_after(Pending { task, driver }) {
-            Ok(key) => Self {
-                registered: Some((Arc::downgrade(&context.0.node), key)),
-            },
+        let node = &context.0.node;
+        let registered = match node.register_after(Pending { task, driver }) {
+            Ok(key) => Some((Arc::downgrade(node), key)),
             Err(pending) => {
                 pending.start();
-                Self { registered: None }
+                None
             }
+        };
+        Self {
+            registered,
+            never_starts: node.never_ends(),
         }
     }
 
     /// Takes the function back, so that it will not run. Returns whether this call did so: false if
     /// it was started, or taken back before. It does not wait for a started one to end.
     pub fn stop(&mut self) -> bool {
-        self.registered
-            .take()
-            .and_then(|(node, key)| node.upgrade()?.unregister_after(key))
-            .is_some()
+        let Some((node, key)) = self.registered.take() else {
+            return false;
+        };
+        match node.upgrade() {
+            Some(node) => node.unregister_after(key).is_some(),
+            None => self.never_starts,
+        }
     }
 }
 

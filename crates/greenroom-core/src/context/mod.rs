@@ -46,7 +46,11 @@ use values::Values;
 /// # Differences from Go
 /// - The root is a value of the runtime (`runtime.context()`), and ends when that shuts down.
 /// - A handle to cancel may be dropped: that neither cancels nor leaks. Go's vet asks for a call.
+/// - Only [`with_cancel`](Self::with_cancel) and [`with_cancel_cause`](Self::with_cancel_cause) give a
+///   handle. What is to end before its deadline too is derived from one of them.
 /// - Values are found by their type, so a key of the same text elsewhere is never met.
+/// - It is a type, not an interface: there are no contexts of other making.
+///   [`after_func`](Self::after_func) joins two of them, or one and something else that ends.
 ///
 /// # Examples
 /// ```

@@ -170,6 +170,11 @@ impl Node {
         Ok(lists.waiters.insert(watcher))
     }
 
+    /// Whether it has no handle, no deadline and no parent.
+    pub(super) fn never_ends(&self) -> bool {
+        self.detached && self.parent.is_none()
+    }
+
     /// Registers an after-function, or gives it back if the node has ended.
     pub(super) fn register_after(self: &Arc<Self>, pending: Pending) -> Result<usize, Pending> {
         let mut lists = self.lists.lock();

@@ -125,6 +125,8 @@ pub(crate) use signal::{Signal, Watcher};
 /// - A future in a case is made anew by each select, as Go evaluates its operands; keep one over
 ///   several selects by `&mut`.
 /// - A case that fails does not panic.
+/// - `break` in a body leaves the loop around the select, as it would without it; in Go it leaves the
+///   select only. To do that put the select into a labelled block: `'select: { select! { .. } }`.
 ///
 /// # Examples
 /// ```

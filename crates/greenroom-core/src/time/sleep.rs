@@ -14,7 +14,7 @@ use crate::task::WaitKind;
 use crate::wait::Wait;
 
 /// Why a sleep ended early.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SleepError {
     /// The current context was cancelled.

@@ -16,7 +16,7 @@ use crate::task::WaitKind;
 use crate::wait::Wait;
 
 /// Why a wait for a tick ended early.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TickError {
     /// The current context was cancelled.

@@ -143,7 +143,7 @@ impl From<AskError> for SubscribeError {
 }
 
 /// Why [`Subscription::recv`](super::Subscription::recv) gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
     /// So many values were missed here. The next receive gives the one after them.

@@ -34,7 +34,7 @@ impl fmt::Display for Poison {
 }
 
 /// Why a call gave no lease. The caller has left the line.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
     /// A holder panicked, and may have left the value half changed. `recover` gives the lease in spite
@@ -60,7 +60,7 @@ pub enum LockError {
 }
 
 /// Why a try gave no lease.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryLockError {
     /// It is held, or others wait for it: a `lock` would wait.
@@ -81,7 +81,7 @@ pub enum TryLockError {
 }
 
 /// Why there is no status.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatusError {
     /// The current context was cancelled.

@@ -68,7 +68,7 @@ impl From<AskError> for GetError {
 }
 
 /// Why [`Pool::try_get`](super::Pool::try_get) gave no item.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryGetError {
     /// No item is idle, or others wait for one.
@@ -126,7 +126,7 @@ impl<T> fmt::Debug for PutError<T> {
 }
 
 /// Why [`Pool::counts`](super::Pool::counts) or [`Pool::closed`](super::Pool::closed) gave up.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WatchPoolError {
     /// The current context was cancelled first.

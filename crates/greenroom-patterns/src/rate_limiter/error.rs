@@ -9,7 +9,7 @@ use greenroom_core::time::SleepError;
 use super::state::Refusal;
 
 /// Why [`wait`](super::RateLimiter::wait) gave up.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// More was asked for than the bucket ever holds. Nothing was taken.
@@ -84,7 +84,7 @@ impl From<ContextError> for WaitError {
 }
 
 /// Why [`try_acquire`](super::RateLimiter::try_acquire) took nothing.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryAcquireError {
     /// Too few tokens are there.
@@ -129,7 +129,7 @@ impl From<WaitError> for TryAcquireError {
 }
 
 /// Why [`reserve`](super::RateLimiter::reserve) took nothing.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReserveError {
     /// More was asked for than the bucket ever holds.
@@ -177,7 +177,7 @@ pub enum SetError {
 }
 
 /// Why a setting or a number could not be told.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookError {
     /// The current context was cancelled before the limiter had answered.

@@ -42,7 +42,7 @@ impl From<ChangeError> for RouterError {
 /// Why a member was not taken in or out.
 ///
 /// In `Closed` it was not; the others do not say.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The router has ended, with its scope.

@@ -4,7 +4,7 @@ use greenroom_actor::AskError;
 use greenroom_core::error::{Cause, ContextError};
 
 /// Why [`acquire`](super::Semaphore::acquire) gave no permit. Nothing was taken.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AcquireError {
     /// More was asked for than there is, or a [`resize`](super::Semaphore::resize) has made it so: a wait
@@ -48,7 +48,7 @@ impl From<AskError> for AcquireError {
 }
 
 /// Why [`try_acquire`](super::Semaphore::try_acquire) gave no permit. Nothing was taken.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryAcquireError {
     /// Too few are free, or others wait already and are not overtaken.
@@ -94,7 +94,7 @@ pub enum ResizeError {
 }
 
 /// Why a number could not be told.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CountError {
     /// The current context was cancelled before the owner had answered.

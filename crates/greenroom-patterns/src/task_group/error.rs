@@ -8,7 +8,7 @@ use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::{Failure, Id, Panic};
 
 /// Why [`TaskGroup::go`](super::TaskGroup::go) started nothing. The future was dropped, and did not run.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GoError {
     /// The current context was cancelled before there was a place.

@@ -25,7 +25,7 @@ pub enum DoneError {
 }
 
 /// Why [`WaitGroup::wait`](super::WaitGroup::wait) gave up. The counter is as it was.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The current context was cancelled before the counter was zero.

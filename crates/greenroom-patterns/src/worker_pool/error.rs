@@ -69,7 +69,7 @@ impl From<ResizeError> for PoolError {
 }
 
 /// Why a job was not taken. It comes back.
-#[derive(Clone, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError<J> {
     /// The pool is closed, or its workers have ended with their scope.
@@ -111,7 +111,7 @@ impl<J> fmt::Debug for SubmitError<J> {
 }
 
 /// Why a job was not taken at once. It comes back.
-#[derive(Clone, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySubmitError<J> {
     /// The queue is full; without a queue, no worker waits.

@@ -1,6 +1,8 @@
 //! Go's behaviours of timers, tickers and sleeps.
 #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod edges;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,16 +1,13 @@
-//! Go's behaviours of channels, beyond the rows that greenroom-core's own tests prove one by one.
-#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
-
-mod support;
+//! A channel as a queue: order, capacity, close, and what becomes of each value.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::support::{at_once, check, idle, paused};
 use greenroom::channel::{
     Receiver, RecvError, SendError, SendFromError, Sender, TryRecvError, TrySendError,
 };
 use greenroom::prelude::*;
-use support::{at_once, check, idle};
 
 #[test]
 fn a_channel_of_each_capacity_keeps_the_order_and_tells_full_from_empty_from_closed() {
@@ -228,7 +225,7 @@ fn a_prime_sieve_is_a_chain_of_filters() {
 
 #[test]
 fn a_value_passes_through_a_chain_of_a_thousand_tasks() {
-    let runtime = support::paused(1);
+    let runtime = paused(1);
     let passed = runtime.block_on(|scope| async move {
         let (first, mut rx) = channel::rendezvous();
         for _ in 0..1000 {

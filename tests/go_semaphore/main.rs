@@ -1,5 +1,7 @@
 //! What Go's weighted semaphore does, and the channel that is used as one.
 
+mod edges;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::pin::pin;

@@ -1,5 +1,7 @@
 //! Go's `singleflight.Group`: what it does at its edges.
 
+mod edges;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -82,7 +84,12 @@ fn sf_05_a_panic_reaches_all_callers_and_frees_the_key() {
                 unreachable!("the run panicked");
             };
             assert_eq!(panic.message(), Some("invalid memory address"));
-            assert!(panic.spawned_at().file().ends_with("go_single_flight.rs"));
+            assert!(
+                panic
+                    .spawned_at()
+                    .file()
+                    .ends_with("go_single_flight/main.rs")
+            );
         }
         assert_eq!(runs.so_far(), 1);
         let next = flights.call("k", || async { Ok("ok") }).await?;

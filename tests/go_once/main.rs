@@ -1,5 +1,7 @@
 //! Go's `sync.Once`, `sync.OnceFunc` and `sync.OnceValue`: what they do at their edges.
 
+mod edges;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
@@ -213,7 +215,7 @@ fn a_panic_is_every_callers_error_and_the_run_is_not_repeated() {
             };
             assert_eq!(panic.message(), Some("x"));
             assert_eq!(panic.spawned_at().line(), line);
-            assert!(panic.spawned_at().file().ends_with("go_once.rs"));
+            assert!(panic.spawned_at().file().ends_with("go_once/main.rs"));
         };
         for other in others {
             check(other.await?);
