@@ -135,7 +135,7 @@ impl<T: Send + 'static> Pool<T> {
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub async fn get(&self) -> Result<Pooled<T>, GetError> {
-        self.address.ask(Get).await?
+        Ok(self.address.ask(Get).await??.held())
     }
 
     /// Takes an idle item, if there is one and nobody waits for it. None is made.
@@ -165,7 +165,7 @@ impl<T: Send + 'static> Pool<T> {
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub async fn try_get(&self) -> Result<Pooled<T>, TryGetError> {
-        self.address.ask(TryGet).await?
+        Ok(self.address.ask(TryGet).await??.held())
     }
 
     /// Brings an item from outside into the pool: Go's `Put` of a new value. It is reset first.
@@ -348,6 +348,8 @@ pub struct Pooled<T: Send + 'static> {
     // Some until the drop, or until it is taken.
     item: Option<T>,
     pool: Pool<T>,
+    /// Whether a caller has it. A call that is dropped by a panic drops one that nobody had.
+    is_held: bool,
 }
 
 impl<T: Send + 'static> Pooled<T> {
@@ -355,7 +357,13 @@ impl<T: Send + 'static> Pooled<T> {
         Self {
             item: Some(item),
             pool,
+            is_held: false,
         }
+    }
+
+    fn held(mut self) -> Self {
+        self.is_held = true;
+        self
     }
 
     /// Takes the item out of the pool for good. Its place is free: the pool may make another.
@@ -414,7 +422,7 @@ impl<T: Send + 'static> Drop for Pooled<T> {
         };
         let returned = Return {
             item: Item::new(item),
-            is_after_panic: unwind::is_unwinding(),
+            is_after_panic: self.is_held && unwind::is_unwinding(),
         };
         if let Err(returned) = self.pool.tell(returned) {
             // The pool has ended: the item is its holder's, and so is the drop.
