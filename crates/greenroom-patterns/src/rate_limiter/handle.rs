@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
 use greenroom_core::time::{sleep, sleep_on};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Result, current};
+use greenroom_core::{Context, Result, current, select};
 
 use super::actor::{Owner, Timed};
 use super::error::{LookError, ReserveError, SetError, TryAcquireError, WaitError};
@@ -116,9 +116,8 @@ impl RateLimiter {
         let booking = self.ask(tokens, until).await?;
         let delay = booking.delay();
         match context {
-            Some(_) => sleep(delay).await,
-            // Outside our tasks there is no clock but the limiter's.
-            None => sleep_on(&self.0.detached, delay).await,
+            Some(_) => sleep(delay).await.map_err(WaitError::from),
+            None => self.sleep_outside(delay).await,
         }?;
         booking.keep();
         Ok(())
@@ -309,6 +308,15 @@ impl RateLimiter {
         match Wait::ended() {
             Some(ended) => Err(ended.into()),
             None => Ok(booking),
+        }
+    }
+
+    /// Outside our tasks there is no clock but the limiter's, and it stops with the limiter's runtime. The
+    /// wrong version waits for that alone, and for ever.
+    async fn sleep_outside(&self, delay: Duration) -> Result<(), WaitError> {
+        select! {
+            slept = sleep_on(&self.0.detached, delay) => Ok(slept?),
+            _ended = self.0.address.closed() => Err(WaitError::Closed),
         }
     }
 
