@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
+use std::time::Duration;
 
 use greenroom_actor::{Address, Scope, SpawnError};
 use greenroom_core::wait::Wait;
@@ -53,7 +54,11 @@ where
         };
         // Without a bound, so that neither a call nor the end of a run is refused: it holds one message
         // for each that the owner has not come to.
-        let builder = scope.supervise(life, Tower).unbounded_mailbox();
+        let builder = scope
+            .supervise(life, Tower)
+            .unbounded_mailbox()
+            // What can panic is the keys' code: no number is too many.
+            .intensity(usize::MAX, Duration::ZERO);
         async move {
             let address = builder.await?;
             Ok(Self { address, detached })
