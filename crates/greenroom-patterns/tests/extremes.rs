@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::{check, idle};
 use greenroom_core::Failure;
+use greenroom_core::task::yield_now;
 use greenroom_core::time::{Durations, after, sleep, tick, timer};
 use greenroom_patterns::broadcast::{Broadcast, broadcast};
 use greenroom_patterns::cache::{Cache, cache};
@@ -145,6 +146,25 @@ fn a_job_whose_own_deadline_is_zero_is_told_so() {
         })
         .await?;
         assert!(matches!(workers.run(5).await, Err(JobError::JobDeadline)));
+        Ok(())
+    });
+}
+
+#[test]
+fn retries_without_delays_let_others_run_and_end_with_a_cancel() {
+    check(|scope| async move {
+        let retries = Retry::attempts(usize::MAX).delays(Duration::ZERO, Duration::ZERO);
+        let workers = WorkerPool::spawn(&scope, pool("busy").retry(retries), |_: u64| async {
+            Err::<u64, _>(Failure::message("no"))
+        })
+        .await?;
+        let (context, cancel) = scope.context().with_cancel_cause();
+        let ticket = context.run(workers.submit(1)).await??;
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        cancel.cancel("enough");
+        assert!(matches!(ticket.wait().await, Err(JobError::Cancelled(_))));
         Ok(())
     });
 }

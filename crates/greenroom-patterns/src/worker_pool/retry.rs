@@ -4,11 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use greenroom_core::time::sleep;
 use greenroom_core::{Failure, Result};
 
 use crate::caught::{Payload, caught};
-use crate::retry::{Backoff, Jitter};
+use crate::retry::{Backoff, Jitter, pause};
 
 const fn between(base: Duration, cap: Duration) -> Backoff {
     Backoff::exponential(base).cap(cap).jitter(Jitter::Equal)
@@ -155,7 +154,7 @@ impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> sealed::Policy<J
             drop(error);
             // It refuses in a context that has ended: then that is the outcome, and there is no other attempt.
             let failures = u32::try_from(attempt).unwrap_or(u32::MAX);
-            sleep(self.backoff.draw(failures)).await?;
+            pause(self.backoff.draw(failures)).await?;
             job = again;
             attempt += 1;
         }
