@@ -9,8 +9,11 @@
 mod common;
 
 use std::cmp::Ordering;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use std::task::Context;
 
 use common::{idle, paused, quiet};
 use greenroom_actor::Scope;
@@ -18,6 +21,7 @@ use greenroom_core::Result;
 use greenroom_core::time::{Durations, sleep};
 use greenroom_patterns::broadcast::{Broadcast, broadcast};
 use greenroom_patterns::cache::{Cache, cache};
+use greenroom_patterns::rw_mutex::RwMutex;
 use greenroom_patterns::single_flight::SingleFlight;
 use greenroom_patterns::task_group::TaskGroup;
 
@@ -280,4 +284,45 @@ fn a_broadcast_survives_its_values() {
         fuse.set(was_set);
         Ok(())
     });
+}
+
+/// A waker of a foreign executor that is out of order.
+struct Broken;
+
+impl std::task::Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        std::panic::resume_unwind(Box::new("injected"));
+    }
+}
+
+#[test]
+fn a_foreign_waker_that_panics_is_not_the_owners_failure() {
+    quiet();
+    let ran = paused(0).block_on(|scope| async move {
+        let value = RwMutex::spawn(&scope, 1).await?;
+        let writer = value.write().await?;
+        let waker = Arc::new(Broken).into();
+        let mut foreign = Box::pin(value.read());
+        let polled = foreign.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        let (there, other) = (value.clone(), value.clone());
+        let readers = [
+            scope.go(async move { Ok(*there.read().await?) }),
+            scope.go(async move { Ok(*other.read().await?) }),
+        ];
+        idle().await?;
+        drop(writer);
+        idle().await?;
+        for reader in readers {
+            let hurried = scope.context().with_timeout(10.secs());
+            assert_eq!(hurried.run(reader).await??, 1);
+        }
+        let registry = scope.context().registry();
+        let actors = registry.actors(scope.context().now());
+        assert_eq!(actors.iter().map(|actor| actor.restarts).sum::<u64>(), 0);
+        assert_eq!(*foreign.await?, 1);
+        assert_eq!(*value.write().await?, 1);
+        Ok(())
+    });
+    assert!(ran.is_ok(), "{ran:?}");
 }
