@@ -1,5 +1,11 @@
 //! Sizes and times at the ends of their ranges.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test looks on from outside"
+)]
+
 mod common;
 
 use std::time::Duration;

@@ -173,7 +173,7 @@ macro_rules! waits {
     ($all:ident: $($name:literal => $call:expr),+ $(,)?) => {
         vec![$(($name, {
             let $all = $all.clone();
-            let run: Box<dyn FnOnce() -> bool + Send> = Box::new(move || {
+            let run: Call = Box::new(move || {
                 matches!(wait(async move { $call.await.is_ok() }), Ok(true))
             });
             run
@@ -181,7 +181,10 @@ macro_rules! waits {
     };
 }
 
-fn all_waits(all: &All) -> Vec<(&'static str, Box<dyn FnOnce() -> bool + Send>)> {
+/// A call that waits, and tells whether it succeeded.
+type Call = Box<dyn FnOnce() -> bool + Send>;
+
+fn all_waits(all: &All) -> Vec<(&'static str, Call)> {
     waits!(all:
         "mutex" => all.mutex.lock(),
         "recover" => all.mutex.recover(),
