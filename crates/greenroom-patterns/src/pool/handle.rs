@@ -6,13 +6,14 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
 use greenroom_actor::{Address, HandlerLater, Scope};
-use greenroom_core::{Context, Result, channel, current, unwind};
+use greenroom_core::{Context, Result, channel, unwind};
 
 use super::actor::{Owner, Shelf};
 use super::error::{GetError, PoolError, PutError, TryGetError, WatchPoolError};
 use super::item::Item;
 use super::message::{Close, Count, Forgo, Get, Put, Return, TryGet, WaitClosed};
 use super::options::PoolOptions;
+use crate::detached;
 
 /// Lends items of type `T`, each to one holder at a time. Cloning gives another handle to the same pool.
 ///
@@ -286,10 +287,7 @@ impl<T: Send + 'static> Pool<T> {
         M: Send + 'static,
         Owner<T>: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.detached.clone());
-        self.address
-            .try_tell(message)
-            .map_err(greenroom_actor::TryTellError::into_inner)
+        detached::tell(&self.address, &self.detached, message)
     }
 }
 

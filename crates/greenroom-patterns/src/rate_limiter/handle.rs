@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
 use greenroom_core::time::{sleep, sleep_on};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Result, current, select};
+use greenroom_core::{Context, Result, select};
 
 use super::actor::{Owner, Timed};
 use super::error::{LookError, ReserveError, SetError, TryAcquireError, WaitError};
 use super::limit::Limit;
 use super::message::{Cancel, Look, Reserve, SetBurst, SetLimit, Until};
 use super::state::{Booked, Bucket};
+use crate::detached;
 
 /// Lets events go on at a rate, and so many at once. Cloning gives another handle to the same limiter.
 ///
@@ -342,8 +343,7 @@ impl RateLimiter {
         M: Send + 'static,
         Owner: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.0.detached.clone());
-        self.0.address.try_tell(message).is_ok()
+        detached::tell(&self.0.address, &self.0.detached, message).is_ok()
     }
 }
 

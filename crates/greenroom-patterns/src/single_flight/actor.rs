@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use greenroom_actor::{Actor, ActorContext, Address, Handler, JoinHandle, Kept};
-use greenroom_core::{Context, Panic, current, unwind};
+use greenroom_core::{Context, Panic, unwind};
 
 use super::error::FlightError;
 use super::message::{Caller, Ended, Forget, Join, Leave, Tell};
 use super::state::Flights;
 use crate::caught::let_go;
+use crate::detached;
 use crate::flow::run::Runs;
 
 /// What outlives a restart of the owner.
@@ -129,8 +130,6 @@ where
 {
     Box::new(move |ended| {
         let outcome = ended.map(Arc::new).map_err(FlightError::from);
-        let _detached = current::enter_context(detached);
-        // Without a bound: it is refused only if the owner has ended.
-        let _gone = address.try_tell(Ended { flight, outcome });
+        let _gone = detached::tell(&address, &detached, Ended { flight, outcome });
     })
 }

@@ -14,6 +14,7 @@ use super::error::FlightError;
 use super::message::{Caller, Forget, Join, Launch, Leave};
 use super::state::Flights;
 use super::ticket::{Flown, Ticket};
+use crate::detached;
 use crate::flow::run::Runs;
 
 /// Runs one closure for each key at a time, however many call. Cloning gives another handle to the same
@@ -181,9 +182,8 @@ where
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub fn forget(&self, key: K) {
-        let _detached = current::enter_context(self.detached.clone());
         // Refused only if the owner has ended, and every flight with it.
-        let _gone = self.address.try_tell(Forget(key));
+        let _gone = detached::tell(&self.address, &self.detached, Forget(key));
     }
 
     fn join<F, Fut>(
@@ -209,9 +209,8 @@ where
             asker,
         };
         let owner = self.address.recipient::<Leave>();
-        let _detached = current::enter_context(self.detached.clone());
         // Refused only if the owner has ended: then the message is dropped, and its caller told.
-        let _gone = self.address.try_tell(join);
+        let _gone = detached::tell(&self.address, &self.detached, join);
         Ticket::new(answers, call, owner, self.detached.clone())
     }
 }
