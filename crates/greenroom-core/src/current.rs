@@ -153,6 +153,8 @@ enum Undo {
     Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
     Context(Option<Context>, Option<WakerKey>),
     Arbiter(bool),
+    /// The thread is going away: nothing is current on it, and nothing was made so.
+    Nothing,
 }
 
 impl fmt::Debug for Undo {
@@ -162,6 +164,7 @@ impl fmt::Debug for Undo {
             Self::Task(..) => "Task",
             Self::Context(..) => "Context",
             Self::Arbiter(_) => "Arbiter",
+            Self::Nothing => "Nothing",
         })
     }
 }
@@ -182,15 +185,23 @@ impl Drop for Entered {
                 current.watch = *watch;
             }
             Undo::Arbiter(before) => current.is_arbiter = *before,
+            Undo::Nothing => {}
         });
     }
 }
 
-fn with<R>(f: impl FnOnce(&mut Current) -> R) -> R {
-    CURRENT.with(|current| f(&mut current.borrow_mut()))
+// A thread that is going away has no current anything, and may drop what comes home by a message: the
+// wrong version panics here, in a destructor of a thread-local, which ends the process.
+fn with<R>(f: impl FnOnce(&mut Current) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| f(&mut current.borrow_mut()))
+        .ok()
 }
 
-// A thread that is going away has no current anything.
+fn entered(f: impl FnOnce(&mut Current) -> Undo) -> Entered {
+    Entered(with(f).unwrap_or(Undo::Nothing))
+}
+
 #[inline]
 fn is(f: impl FnOnce(&Current) -> bool) -> bool {
     CURRENT
@@ -207,7 +218,7 @@ fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
 
 /// Makes a driver current until the guard is dropped.
 pub fn enter_driver(handle: Handle) -> Entered {
-    Entered(Undo::Driver(with(|c| c.driver.replace(handle))))
+    entered(|c| Undo::Driver(c.driver.replace(handle)))
 }
 
 /// Says, until the guard is dropped, that this thread runs tasks, whatever it polls.
@@ -215,27 +226,23 @@ pub fn enter_driver(handle: Handle) -> Entered {
 /// A foreign task beside ours (`tokio::spawn` in a handler) sees no driver, and must not block all the
 /// same: what it would wait for may be on this thread.
 pub fn enter_arbiter() -> Entered {
-    Entered(Undo::Arbiter(with(|c| {
-        std::mem::replace(&mut c.is_arbiter, true)
-    })))
+    entered(|c| Undo::Arbiter(std::mem::replace(&mut c.is_arbiter, true)))
 }
 
 /// Makes a task and its context current until the guard is dropped.
 pub fn enter_task(task: Arc<TaskInfo>, context: Context) -> Entered {
-    Entered(with(|c| {
+    entered(|c| {
         Undo::Task(
             c.task.replace(task),
             c.context.replace(context),
             c.watch.take(),
         )
-    }))
+    })
 }
 
 /// Makes a context current until the guard is dropped.
 pub fn enter_context(context: Context) -> Entered {
-    Entered(with(|c| {
-        Undo::Context(c.context.replace(context), c.watch.take())
-    }))
+    entered(|c| Undo::Context(c.context.replace(context), c.watch.take()))
 }
 
 /// Says, until the guard is dropped, that the end of the current context wakes `waker` already: waits
@@ -244,7 +251,7 @@ pub fn enter_context(context: Context) -> Entered {
 /// The caller has registered the waker with the current context, keeps that registration, and looks
 /// for the end itself whenever it is polled.
 pub fn enter_watch(waker: &Waker) -> Watched {
-    Watched(with(|c| c.watch.replace(key(waker))))
+    Watched(with(|c| c.watch.replace(key(waker))).flatten())
 }
 
 /// Returns the current driver, or `None` outside a runtime.
@@ -377,4 +384,37 @@ pub fn choose(options: usize) -> usize {
 #[must_use]
 pub fn object_id(name: &'static str) -> Option<Id> {
     with_task(|task| task.id.child(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doc_support::root;
+
+    /// Makes a context current as it is dropped, as what comes home by a message does.
+    struct Late(Context, std::sync::mpsc::Sender<Option<Context>>);
+
+    impl Drop for Late {
+        fn drop(&mut self) {
+            let _entered = enter_context(self.0.clone());
+            let _nobody = self.1.send(context());
+        }
+    }
+
+    thread_local! {
+        static KEPT: RefCell<Option<Late>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_thread_that_is_going_away_enters_nothing() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let context = root();
+        let thread = std::thread::spawn(move || {
+            // Before what is current, so that it goes after that.
+            KEPT.with(|kept| *kept.borrow_mut() = Some(Late(context.clone(), tell)));
+            drop(enter_context(context));
+        });
+        assert!(thread.join().is_ok());
+        assert!(told.recv().expect("it is dropped").is_none());
+    }
 }

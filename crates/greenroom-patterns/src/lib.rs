@@ -7,6 +7,7 @@ pub mod broadcast;
 pub mod cache;
 mod caught;
 pub mod condition;
+mod detached;
 pub mod fan;
 mod flow;
 pub mod generate;

@@ -12,7 +12,7 @@ use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
-use greenroom_core::{Id, current};
+use greenroom_core::{Id, current, unwind};
 use parking_lot::Mutex;
 
 use super::{BoxedEnvelope, Overflow};
@@ -153,9 +153,7 @@ async fn on_its_way<A: Actor>(
                 on_way.tried = Some(tried);
                 on_way.waker.take()
             };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            unwind::wake_all(waker);
         }
     });
     let mut wait = Wait::new(WaitKind::Tell);

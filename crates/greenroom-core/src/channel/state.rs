@@ -292,8 +292,10 @@ impl Step {
         if !self.more_woken.is_empty() {
             let more = std::mem::take(&mut self.more_woken);
             unwind::wake_all(self.woken.take().into_iter().chain(more));
-        } else if let Some(waker) = self.woken.take() {
-            waker.wake();
+        } else {
+            // One that panics is not the failure of who sends, receives or closes: the wrong version lets
+            // it through, and ends an owner in the middle of what it does.
+            unwind::wake_all(self.woken.take());
         }
     }
 

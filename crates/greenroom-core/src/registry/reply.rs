@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use crate::driver::{self, EventKind};
 use crate::id::Id;
+use crate::unwind;
 
 /// Answers one query of the registry, once. Dropping it says that there will be no answer.
 pub struct Reply<T: Send + 'static> {
@@ -95,8 +96,8 @@ enum State<T> {
 impl<T> Slot<T> {
     fn set(&self, state: State<T>) {
         let before = std::mem::replace(&mut *self.state.lock(), state);
-        if let State::Open(Some(waker)) = before {
-            waker.wake();
+        if let State::Open(waker) = before {
+            unwind::wake_all(waker);
         }
     }
 }

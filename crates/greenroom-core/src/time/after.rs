@@ -15,6 +15,7 @@ use crate::current;
 use crate::driver::{Alarm, Driver, TimerKey};
 use crate::id::Id;
 use crate::select::{Signal, Watcher};
+use crate::unwind;
 
 /// Completes once, after a duration of the runtime's time, with the instant at which it did.
 ///
@@ -189,9 +190,7 @@ impl Alarm for Ring {
             self.rung.store(true, Ordering::Release);
             place.take()
         };
-        if let Some(waker) = watcher.and_then(Watcher::into_waker) {
-            waker.wake();
-        }
+        unwind::wake_all(watcher.and_then(Watcher::into_waker));
     }
 
     fn owner(&self) -> Option<Id> {

@@ -11,6 +11,7 @@ use super::error::SubscribeError;
 use super::message::{Close, Count, Offer, Room, Subscribe};
 use super::state::Audience;
 use super::subscription::Subscription;
+use crate::caught::let_go;
 
 /// Gives each value to all subscribers.
 pub(super) struct Owner<T> {
@@ -79,7 +80,11 @@ impl<T: Clone + Send + 'static> Handler<Close> for Owner<T> {
 
     async fn handle(&mut self, _: Close, _cx: &mut ActorContext<Self>) -> bool {
         let was_open = self.audience.close();
-        drop(self.audience.take_last());
+        // Each by itself: a destructor that panics costs neither the answer nor, with a second one, the
+        // process.
+        for value in self.audience.take_last() {
+            let_go(value);
+        }
         was_open
     }
 }

@@ -183,7 +183,9 @@ impl<K: Ord + Clone, W> Loads<K, W> {
         asker: Option<Id>,
         has_left: impl Fn(&W) -> bool,
     ) -> Asked<W> {
-        let Some(&number) = self.current.get(&key) else {
+        // One that has gone was left behind by a comparison that panicked as it ended.
+        let current = self.current.get(&key).copied();
+        let Some(number) = current.filter(|number| self.all.contains_key(number)) else {
             let number = self.next;
             self.current.insert(key.clone(), number);
             self.next += 1;

@@ -45,6 +45,11 @@ impl Runs {
         Self { branch, spawned_at }
     }
 
+    /// Returns the place that a panic tells.
+    pub(crate) fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
+    }
+
     /// Starts a run. `tell` is called once, however it ends, and does not panic.
     pub(crate) fn start<T, F, Fut>(
         &self,

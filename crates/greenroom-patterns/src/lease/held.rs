@@ -20,6 +20,7 @@ use super::message::{Answer, Back, Leave, Look, Out, Park, Request, Slot};
 use super::options::LeaseOptions;
 use super::report::LeaseStatus;
 use super::vault::Vault;
+use crate::detached;
 
 /// The way to an owner.
 pub(crate) struct Door<V: Vault> {
@@ -146,9 +147,7 @@ impl<V: Vault> Door<V> {
         M: Send + 'static,
         Owner<V>: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.detached.clone());
-        let told = self.address.try_tell(message);
-        told.map_err(|refused| refused.into_inner())
+        detached::tell(&self.address, &self.detached, message)
     }
 
     fn request(self: &Arc<Self>, ask: Ask) -> Result<(Request<V>, Waiting<V>), Denied> {

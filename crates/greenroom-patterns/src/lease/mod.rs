@@ -9,7 +9,8 @@
 //!    message that brings it home.
 //! 2. The owner keeps one end of each slot. A request whose future is dropped says so, and what it was
 //!    granted is taken out of the slot again. The wrong version puts the lease into the answer of an
-//!    ask: a future that is dropped by an unwind leaves its answer undropped, and the lease with it.
+//!    ask: a future that is dropped by an unwind drops a lease in it that nobody had, and the value is
+//!    taken for poisoned.
 //! 3. What brings a lease home, or a request back, is sent in a context without cancel, to a mailbox
 //!    without a bound: it is neither refused nor skipped while the owner lives. The mailbox holds two
 //!    messages at most for each call and lease.

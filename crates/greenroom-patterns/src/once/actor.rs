@@ -3,12 +3,13 @@
 use greenroom_actor::{
     Actor, ActorContext, Address, Handler, HandlerLater, JoinHandle, Kept, ReplyTo,
 };
+use greenroom_core::Context;
 use greenroom_core::watch::Publisher;
-use greenroom_core::{Context, current};
 
 use super::message::{Ended, Get};
 use super::state::{Asked, OnFailure, Outcome, Phase};
 use crate::caught::let_go;
+use crate::detached;
 use crate::flow::run::{NoValue, Runs};
 
 /// Tells the owner how a run has ended.
@@ -89,8 +90,6 @@ impl<T: Send + Sync + 'static> Handler<Ended<T>> for Owner<T> {
 fn tell<T: Send + Sync + 'static>(address: Address<Owner<T>>, detached: Context) -> Tell<T> {
     Box::new(move |ended| {
         let outcome = ended.map(std::sync::Arc::new).map_err(Into::into);
-        let _detached = current::enter_context(detached);
-        // Without a bound: it is refused only if the owner has ended.
-        let _gone = address.try_tell(Ended(outcome));
+        let _gone = detached::tell(&address, &detached, Ended(outcome));
     })
 }

@@ -78,10 +78,12 @@ impl<T: Send + 'static> state::Asker for Asker<T> {
         }
     }
 
+    /// Also if it does not know yet that its context has ended. The wrong version looks at the reply only:
+    /// an item is checked in a context that has ended, is not fit for that, and is lost.
     fn has_left(&self) -> bool {
         match self {
-            Self::Waits(reply, _) => reply.is_abandoned(),
-            Self::Tries(reply, _) => reply.is_abandoned(),
+            Self::Waits(reply, context) => reply.is_abandoned() || context.is_done(),
+            Self::Tries(reply, context) => reply.is_abandoned() || context.is_done(),
         }
     }
 }

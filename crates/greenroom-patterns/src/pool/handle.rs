@@ -6,13 +6,14 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
 use greenroom_actor::{Address, HandlerLater, Scope};
-use greenroom_core::{Context, Result, channel, current, unwind};
+use greenroom_core::{Context, Result, channel, unwind};
 
 use super::actor::{Owner, Shelf};
 use super::error::{GetError, PoolError, PutError, TryGetError, WatchPoolError};
 use super::item::Item;
 use super::message::{Close, Count, Forgo, Get, Put, Return, TryGet, WaitClosed};
 use super::options::PoolOptions;
+use crate::detached;
 
 /// Lends items of type `T`, each to one holder at a time. Cloning gives another handle to the same pool.
 ///
@@ -135,7 +136,7 @@ impl<T: Send + 'static> Pool<T> {
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub async fn get(&self) -> Result<Pooled<T>, GetError> {
-        self.address.ask(Get).await?
+        Ok(self.address.ask(Get).await??.held())
     }
 
     /// Takes an idle item, if there is one and nobody waits for it. None is made.
@@ -165,7 +166,7 @@ impl<T: Send + 'static> Pool<T> {
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub async fn try_get(&self) -> Result<Pooled<T>, TryGetError> {
-        self.address.ask(TryGet).await?
+        Ok(self.address.ask(TryGet).await??.held())
     }
 
     /// Brings an item from outside into the pool: Go's `Put` of a new value. It is reset first.
@@ -286,10 +287,7 @@ impl<T: Send + 'static> Pool<T> {
         M: Send + 'static,
         Owner<T>: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.detached.clone());
-        self.address
-            .try_tell(message)
-            .map_err(greenroom_actor::TryTellError::into_inner)
+        detached::tell(&self.address, &self.detached, message)
     }
 }
 
@@ -348,6 +346,8 @@ pub struct Pooled<T: Send + 'static> {
     // Some until the drop, or until it is taken.
     item: Option<T>,
     pool: Pool<T>,
+    /// Whether a caller has it. A call that is dropped by a panic drops one that nobody had.
+    is_held: bool,
 }
 
 impl<T: Send + 'static> Pooled<T> {
@@ -355,7 +355,13 @@ impl<T: Send + 'static> Pooled<T> {
         Self {
             item: Some(item),
             pool,
+            is_held: false,
         }
+    }
+
+    fn held(mut self) -> Self {
+        self.is_held = true;
+        self
     }
 
     /// Takes the item out of the pool for good. Its place is free: the pool may make another.
@@ -414,7 +420,7 @@ impl<T: Send + 'static> Drop for Pooled<T> {
         };
         let returned = Return {
             item: Item::new(item),
-            is_after_panic: unwind::is_unwinding(),
+            is_after_panic: self.is_held && unwind::is_unwinding(),
         };
         if let Err(returned) = self.pool.tell(returned) {
             // The pool has ended: the item is its holder's, and so is the drop.

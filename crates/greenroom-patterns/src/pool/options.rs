@@ -137,7 +137,7 @@ impl<T: Send + 'static> PoolOptions<T> {
         self.check = Some(Arc::new(move |mut item| {
             let is_fit = is_fit.clone();
             Box::pin(async move {
-                // Caught here, so that no unwinding comes by the item: in one it could not be dropped.
+                // Caught here, so that a panic does not take the item with it.
                 let checked = caught(Box::pin(async { is_fit(item.get_mut()).await })).await;
                 (
                     item,

@@ -184,11 +184,17 @@ impl<T, A: Asker> Store<T, A> {
         self.preparing -= 1;
         if let Some(asker) = self.trying.remove(&number) {
             return match prepared {
-                Prepared::Ready(item) if self.is_closed || asker.has_left() => {
+                Prepared::Ready(item) if self.is_closed => {
                     self.keep(item, now);
                     Some(Act::Refuse(asker, Why::Closed))
                 }
+                Prepared::Ready(item) if asker.has_left() => {
+                    self.keep(item, now);
+                    None
+                }
                 Prepared::Ready(item) => Some(self.hand(item, asker)),
+                // Else the check of the next one would be cut as well, and so on.
+                Prepared::Broken | Prepared::Unmade(_) if asker.has_left() => None,
                 // The next idle one, until there is none.
                 Prepared::Broken | Prepared::Unmade(_) => Some(self.try_get(asker)),
             };

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
 use greenroom_core::time::{sleep, sleep_on};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Result, current};
+use greenroom_core::{Context, Result, select};
 
 use super::actor::{Owner, Timed};
 use super::error::{LookError, ReserveError, SetError, TryAcquireError, WaitError};
 use super::limit::Limit;
 use super::message::{Cancel, Look, Reserve, SetBurst, SetLimit, Until};
 use super::state::{Booked, Bucket};
+use crate::detached;
 
 /// Lets events go on at a rate, and so many at once. Cloning gives another handle to the same limiter.
 ///
@@ -116,9 +117,8 @@ impl RateLimiter {
         let booking = self.ask(tokens, until).await?;
         let delay = booking.delay();
         match context {
-            Some(_) => sleep(delay).await,
-            // Outside our tasks there is no clock but the limiter's.
-            None => sleep_on(&self.0.detached, delay).await,
+            Some(_) => sleep(delay).await.map_err(WaitError::from),
+            None => self.sleep_outside(delay).await,
         }?;
         booking.keep();
         Ok(())
@@ -312,6 +312,15 @@ impl RateLimiter {
         }
     }
 
+    /// Outside our tasks there is no clock but the limiter's, and it stops with the limiter's runtime. The
+    /// wrong version waits for that alone, and for ever.
+    async fn sleep_outside(&self, delay: Duration) -> Result<(), WaitError> {
+        select! {
+            slept = sleep_on(&self.0.detached, delay) => Ok(slept?),
+            _ended = self.0.address.closed() => Err(WaitError::Closed),
+        }
+    }
+
     async fn look(&self) -> Result<View, LookError> {
         Ok(self.0.address.ask(Look).await?)
     }
@@ -334,8 +343,7 @@ impl RateLimiter {
         M: Send + 'static,
         Owner: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.0.detached.clone());
-        self.0.address.try_tell(message).is_ok()
+        detached::tell(&self.0.address, &self.0.detached, message).is_ok()
     }
 }
 

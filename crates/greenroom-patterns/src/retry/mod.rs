@@ -41,4 +41,5 @@ mod run;
 pub use backoff::{Backoff, Jitter};
 pub use error::RetryError;
 pub use policy::RetryPolicy;
+pub(crate) use run::pause;
 pub use run::retry;

@@ -1,6 +1,7 @@
 //! The attempts.
 
 use std::future::Future;
+use std::time::Duration;
 
 use greenroom_core::error::ContextError;
 use greenroom_core::task::yield_now;
@@ -88,11 +89,7 @@ where
             let last = failure;
             return Err(RetryError::OutOfTime { attempts, last });
         }
-        if delay.is_zero() {
-            // A sleep of nothing ends at once, and attempts that never wait would keep the arbiter.
-            yield_now().await;
-        }
-        match sleep(delay).await {
+        match pause(delay).await {
             Ok(()) => last = Some(failure),
             Err(SleepError::Cancelled(cause)) => {
                 let last = Some(failure);
@@ -112,6 +109,16 @@ where
             }
         }
     }
+}
+
+/// Waits between two attempts.
+///
+/// A sleep of nothing ends at once, and attempts that never wait would keep the arbiter.
+pub(crate) async fn pause(delay: Duration) -> Result<(), SleepError> {
+    if delay.is_zero() {
+        yield_now().await;
+    }
+    sleep(delay).await
 }
 
 fn by_context(ended: ContextError, attempts: u32, last: Option<Failure>) -> RetryError {

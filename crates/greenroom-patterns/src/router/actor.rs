@@ -25,8 +25,9 @@ pub(super) struct Held<A: Actor> {
     pub(super) members: BTreeMap<u64, Member<A>>,
     pub(super) next: u64,
     pub(super) publisher: Publisher<Members<A>>,
-    /// One token for each member; those of former members are dropped by whom they come to.
+    /// One token for each member; those of former members are dropped by whom they come to, or swept.
     pub(super) turns: Sender<u64>,
+    pub(super) turn: Receiver<u64>,
 }
 
 pub(super) struct Member<A: Actor> {
@@ -41,6 +42,8 @@ pub(super) struct Owner<A: Actor> {
     pub(super) held: Kept<Held<A>>,
     pub(super) make: Option<Make<A>>,
 }
+
+const SWEEP: usize = 16;
 
 impl<A: Actor> Owner<A> {
     fn add(&mut self, address: Address<A>, cx: &mut ActorContext<Self>) {
@@ -57,6 +60,28 @@ impl<A: Actor> Owner<A> {
         self.publish();
         // After the publish: who finds a token whose member is not in the list drops it.
         let _never_full = self.held.turns.try_send(number);
+        self.sweep();
+    }
+
+    /// Drops the tokens of former members when they are many. The wrong version leaves them to whom they
+    /// come to: while messages go by key, or not at all, that is nobody.
+    fn sweep(&self) {
+        let Held {
+            members,
+            turns,
+            turn,
+            ..
+        } = &*self.held;
+        if turns.len() < 2 * members.len() + SWEEP {
+            return;
+        }
+        for _ in 0..turns.len() {
+            if let Ok(number) = turn.try_recv()
+                && members.contains_key(&number)
+            {
+                let _never_full = turns.try_send(number);
+            }
+        }
     }
 
     fn remove(&mut self, number: u64) -> bool {

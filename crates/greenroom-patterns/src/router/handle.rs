@@ -167,6 +167,7 @@ impl<A: Actor> Router<A> {
             next: 0,
             publisher,
             turns: turns.clone(),
+            turn: turn.clone(),
         };
         let builder = scope.supervise(held, move |held| Owner {
             held,
@@ -413,5 +414,39 @@ impl<A: Actor> fmt::Debug for Router<A> {
             .field("id", self.owner.id())
             .field("members", &self.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_actor::Runtime;
+
+    use super::*;
+
+    struct Idle;
+
+    impl Actor for Idle {}
+
+    #[test]
+    fn turns_of_former_members_do_not_pile_up() {
+        let runtime = Runtime::builder()
+            .single_thread()
+            .paused()
+            .build()
+            .expect("a single-threaded runtime starts");
+        let ran = runtime.block_on(|scope| async move {
+            let member = scope.spawn(|| Idle).await?;
+            let router = Router::over(&scope, Route::InTurn, []).await?;
+            for _ in 0..200 {
+                assert!(router.add(member.clone()).await?);
+                assert!(router.remove(member.id()).await?);
+            }
+            assert!(router.add(member).await?);
+            assert!(router.turns.len() < 50, "{}", router.turns.len());
+            let numbers = std::iter::from_fn(|| router.turn.try_recv().ok());
+            assert_eq!(numbers.filter(|n| router.members().contains(*n)).count(), 1);
+            Ok(())
+        });
+        assert!(ran.is_ok(), "{ran:?}");
     }
 }

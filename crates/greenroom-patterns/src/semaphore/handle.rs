@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Result, current};
+use greenroom_core::{Context, Result};
 
 use super::actor::Owner;
 use super::error::{AcquireError, CountError, ResizeError, SplitError, TryAcquireError};
 use super::message::{Acquire, Close, Leave, Look, Release, Resize, TryAcquire};
 use super::state::Permits;
+use crate::detached;
 
 /// Has a number of permits, and lets wait who asks for more than are free. Cloning gives another handle
 /// to the same semaphore.
@@ -307,8 +308,7 @@ impl Semaphore {
         M: Send + 'static,
         Owner: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.0.detached.clone());
-        self.0.address.try_tell(message).is_ok()
+        detached::tell(&self.0.address, &self.0.detached, message).is_ok()
     }
 }
 

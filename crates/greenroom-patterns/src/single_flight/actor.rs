@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use greenroom_actor::{Actor, ActorContext, Address, Handler, JoinHandle, Kept};
-use greenroom_core::{Context, current};
+use greenroom_core::{Context, Panic, unwind};
 
 use super::error::FlightError;
 use super::message::{Caller, Ended, Forget, Join, Leave, Tell};
 use super::state::Flights;
 use crate::caught::let_go;
+use crate::detached;
 use crate::flow::run::Runs;
 
 /// What outlives a restart of the owner.
@@ -44,19 +45,32 @@ where
             launch,
             asker,
         } = join;
-        let run = self.0.flights.run(&key).and_then(JoinHandle::id);
-        if run.is_some_and(|run| asker.is_some_and(|asker| asker.is_same(run))) {
-            caller.answer(Err(FlightError::Recursive));
-            return let_go(launch);
-        }
         // The caller has it, or does not wait any more.
         let Some(address) = cx.address() else {
             return let_go(launch);
         };
-        if let Some(flight) = self.0.flights.join(key, call, caller) {
-            let tell = tell(address, self.0.detached.clone(), flight);
-            let run = launch(&self.0.runs, tell);
-            self.0.flights.begin(flight, run);
+        let life = &mut *self.0;
+        // Its comparisons are a user's code: a panic in one is its caller's error.
+        let (flight, is_new) = match unwind::catch(|| life.flights.join(key)) {
+            Ok(joined) => joined,
+            Err(payload) => {
+                let spawned_at = life.runs.spawned_at();
+                let panic =
+                    Panic::new(payload, cx.id().clone(), Some("comparing keys"), spawned_at);
+                caller.answer(Err(FlightError::Panicked(panic)));
+                return let_go(launch);
+            }
+        };
+        let run = life.flights.run(flight).and_then(JoinHandle::id);
+        if run.is_some_and(|run| asker.is_some_and(|asker| asker.is_same(run))) {
+            caller.answer(Err(FlightError::Recursive));
+            return let_go(launch);
+        }
+        life.flights.enter(flight, call, caller);
+        if is_new {
+            let tell = tell(address, life.detached.clone(), flight);
+            let run = launch(&life.runs, tell);
+            life.flights.begin(flight, run);
         } else {
             let_go(launch);
         }
@@ -116,8 +130,6 @@ where
 {
     Box::new(move |ended| {
         let outcome = ended.map(Arc::new).map_err(FlightError::from);
-        let _detached = current::enter_context(detached);
-        // Without a bound: it is refused only if the owner has ended.
-        let _gone = address.try_tell(Ended { flight, outcome });
+        let _gone = detached::tell(&address, &detached, Ended { flight, outcome });
     })
 }

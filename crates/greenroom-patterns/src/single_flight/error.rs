@@ -14,7 +14,7 @@ use crate::flow::run::NoValue;
 pub enum FlightError {
     /// The run returned this error, which is the source of this one.
     Failed(Failure),
-    /// The run panicked.
+    /// The run panicked, or a comparison of the key did.
     Panicked(Panic),
     /// The run was cut short by the end of the scope's context.
     Cut(ContextError),

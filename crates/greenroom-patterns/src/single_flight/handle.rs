@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
+use std::time::Duration;
 
 use greenroom_actor::{Address, Scope, SpawnError};
 use greenroom_core::wait::Wait;
@@ -13,6 +14,7 @@ use super::error::FlightError;
 use super::message::{Caller, Forget, Join, Launch, Leave};
 use super::state::Flights;
 use super::ticket::{Flown, Ticket};
+use crate::detached;
 use crate::flow::run::Runs;
 
 /// Runs one closure for each key at a time, however many call. Cloning gives another handle to the same
@@ -53,7 +55,11 @@ where
         };
         // Without a bound, so that neither a call nor the end of a run is refused: it holds one message
         // for each that the owner has not come to.
-        let builder = scope.supervise(life, Tower).unbounded_mailbox();
+        let builder = scope
+            .supervise(life, Tower)
+            .unbounded_mailbox()
+            // What can panic is the keys' code: no number is too many.
+            .intensity(usize::MAX, Duration::ZERO);
         async move {
             let address = builder.await?;
             Ok(Self { address, detached })
@@ -176,9 +182,8 @@ where
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
     pub fn forget(&self, key: K) {
-        let _detached = current::enter_context(self.detached.clone());
         // Refused only if the owner has ended, and every flight with it.
-        let _gone = self.address.try_tell(Forget(key));
+        let _gone = detached::tell(&self.address, &self.detached, Forget(key));
     }
 
     fn join<F, Fut>(
@@ -204,9 +209,8 @@ where
             asker,
         };
         let owner = self.address.recipient::<Leave>();
-        let _detached = current::enter_context(self.detached.clone());
         // Refused only if the owner has ended: then the message is dropped, and its caller told.
-        let _gone = self.address.try_tell(join);
+        let _gone = detached::tell(&self.address, &self.detached, join);
         Ticket::new(answers, call, owner, self.detached.clone())
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 
 use greenroom_actor::{Address, HandlerLater, JoinHandle, Scope, SpawnError};
-use greenroom_core::{Context, Result, channel, current};
+use greenroom_core::{Context, Result, channel};
 
 use super::actor::Counter;
 use super::error::{AddError, DoneError, WaitError};
 use super::message::{Add, Done, Wait};
 use super::state::Count;
+use crate::detached;
 
 /// Waits for members to finish. Cloning gives another handle to the same group.
 #[derive(Clone)]
@@ -229,8 +230,7 @@ impl WaitGroup {
         M: Send + 'static,
         Counter: HandlerLater<M>,
     {
-        let _detached = current::enter_context(self.detached.clone());
-        self.address.try_tell(message).is_ok()
+        detached::tell(&self.address, &self.detached, message).is_ok()
     }
 }
 

@@ -4,10 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use greenroom_core::time::sleep;
-use greenroom_core::{Failure, Result, current};
+use greenroom_core::{Failure, Result};
 
 use crate::caught::{Payload, caught};
+use crate::retry::{Backoff, Jitter, pause};
+
+const fn between(base: Duration, cap: Duration) -> Backoff {
+    Backoff::exponential(base).cap(cap).jitter(Jitter::Equal)
+}
 
 /// Decides whether a job is tried again. Implemented by [`NoRetry`] and [`Retry`] only.
 pub trait RetryPolicy<J>: sealed::Policy<J> {}
@@ -30,8 +34,7 @@ pub struct NoRetry;
 #[must_use = "a description does nothing until a pool is spawned with it"]
 pub struct Retry<W = fn(&Failure) -> bool> {
     attempts: usize,
-    base: Duration,
-    cap: Duration,
+    backoff: Backoff,
     is_after_panic: bool,
     when: W,
 }
@@ -44,8 +47,7 @@ impl Retry {
     pub const fn attempts(count: usize) -> Self {
         Self {
             attempts: count,
-            base: Duration::from_millis(100),
-            cap: Duration::from_secs(10),
+            backoff: between(Duration::from_millis(100), Duration::from_secs(10)),
             is_after_panic: false,
             when: |_| true,
         }
@@ -56,8 +58,7 @@ impl<W> Retry<W> {
     /// Sets the first delay, and the longest. Each is cut by up to one half, at random, so that jobs that
     /// failed together do not come back together.
     pub const fn delays(mut self, base: Duration, cap: Duration) -> Self {
-        self.base = base;
-        self.cap = cap;
+        self.backoff = between(base, cap);
         self
     }
 
@@ -82,8 +83,7 @@ impl<W> Retry<W> {
     {
         Retry {
             attempts: self.attempts,
-            base: self.base,
-            cap: self.cap,
+            backoff: self.backoff,
             is_after_panic: self.is_after_panic,
             when: is_worth,
         }
@@ -94,8 +94,7 @@ impl<W> fmt::Debug for Retry<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("attempts", &self.attempts)
-            .field("base", &self.base)
-            .field("cap", &self.cap)
+            .field("backoff", &self.backoff)
             .field("is_after_panic", &self.is_after_panic)
             .finish_non_exhaustive()
     }
@@ -154,7 +153,8 @@ impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> sealed::Policy<J
             };
             drop(error);
             // It refuses in a context that has ended: then that is the outcome, and there is no other attempt.
-            sleep(delay(self.base, self.cap, attempt)).await?;
+            let failures = u32::try_from(attempt).unwrap_or(u32::MAX);
+            pause(self.backoff.draw(failures)).await?;
             job = again;
             attempt += 1;
         }
@@ -178,17 +178,6 @@ impl Attempt {
     }
 }
 
-/// Returns how long to wait after an attempt, counted from 1.
-fn delay(base: Duration, cap: Duration, attempt: usize) -> Duration {
-    const STEPS: u32 = 1024;
-    let doublings = u32::try_from(attempt - 1).unwrap_or(u32::MAX);
-    let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
-    let longest = base.saturating_mul(factor).min(cap);
-    let half = longest / 2;
-    let chosen = u32::try_from(current::choose(STEPS as usize + 1)).unwrap_or(STEPS);
-    longest - half + (half / STEPS) * chosen
-}
-
 pub(super) mod sealed {
     use super::{Future, Result};
 
@@ -200,34 +189,5 @@ pub(super) mod sealed {
         where
             F: Fn(J) -> Fut,
             Fut: Future<Output = Result<O>>;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_double_up_to_the_cap_and_lose_up_to_one_half() {
-        let (base, cap) = (Duration::from_millis(100), Duration::from_secs(1));
-        for (attempt, longest) in [
-            (1, 100),
-            (2, 200),
-            (3, 400),
-            (4, 800),
-            (5, 1000),
-            (500, 1000),
-        ] {
-            for _ in 0..50 {
-                let delay = delay(base, cap, attempt);
-                let longest = Duration::from_millis(longest);
-                assert!(
-                    delay >= longest / 2 && delay <= longest,
-                    "{attempt}: {delay:?}"
-                );
-            }
-        }
-        assert_eq!(delay(Duration::ZERO, cap, 3), Duration::ZERO);
-        assert_eq!(delay(cap, Duration::ZERO, 3), Duration::ZERO);
     }
 }

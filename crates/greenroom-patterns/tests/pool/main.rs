@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cut;
 mod ending;
 mod lending;
 mod making;
