@@ -99,8 +99,14 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (raised at {})", self.0.error, self.0.location)?;
+        let mut above = self.0.error.to_string();
         for source in self.chain().skip(1) {
-            write!(f, "\n  caused by: {source}")?;
+            let text = source.to_string();
+            // What the error above has passed on would be told twice.
+            if !above.ends_with(&text) {
+                write!(f, "\n  caused by: {text}")?;
+            }
+            above = text;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Makes values one by one, as fast as they are taken.
 //!
-//! Go counterpart: a function that starts a goroutine and returns the channel it sends on.
+//! Go counterpart: a function that starts a goroutine and returns the channel it sends on. What it makes
+//! goes on to a [pipeline](crate::pipeline) or a [fan](crate::fan).
 //!
 //! # Invariants
 //! 1. One value is begun ahead: it waits at a rendezvous channel until the consumer takes it, and only

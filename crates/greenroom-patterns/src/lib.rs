@@ -28,6 +28,11 @@ pub mod wait_group;
 pub mod worker_pool;
 
 /// What most programs need, for `use greenroom_patterns::prelude::*`.
+///
+/// Names in lower case describe what is to be spawned: [`stage`](prelude::stage) a stage,
+/// [`pool`](prelude::pool()) a worker pool, [`pool_of`](prelude::pool_of) a pool of items. A variable of the
+/// same name hides the function from there on, so call it after what it holds: `let users =
+/// Cache::spawn(&scope, cache()).await?`.
 pub mod prelude {
     pub use crate::broadcast::{Broadcast, Slow, Subscription, broadcast};
     pub use crate::cache::{Cache, cache};

@@ -48,6 +48,31 @@
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |
 //!
+//! # The patterns
+//! | Go | Look at |
+//! | --- | --- |
+//! | `chan T`, `select`, `context` | [`channel`], [`select!`] and [`Select`](select::Select), [`Context`] |
+//! | a function that returns a channel | [`generate`](patterns::generate) |
+//! | a pipeline of such functions | [`pipeline`](patterns::pipeline) |
+//! | fan-out, fan-in | [`fan`](patterns::fan) |
+//! | workers on one channel of jobs | [`WorkerPool`](patterns::worker_pool::WorkerPool) |
+//! | `sync.WaitGroup` | [`WaitGroup`](patterns::wait_group::WaitGroup) |
+//! | `errgroup.Group` | [`TaskGroup`](patterns::task_group::TaskGroup) |
+//! | `sync.Once`, `sync.OnceValue` | [`Once`](patterns::once::Once) |
+//! | `singleflight.Group` | [`SingleFlight`](patterns::single_flight::SingleFlight) |
+//! | `semaphore.Weighted` | [`Semaphore`](patterns::semaphore::Semaphore) |
+//! | `rate.Limiter` | [`RateLimiter`](patterns::rate_limiter::RateLimiter) |
+//! | a loop around `time.Sleep` | [`retry`](patterns::retry) |
+//! | `time.Ticker`, `time.Timer`, `time.AfterFunc` | [`time::tick`], [`time::timer`], [`time::sleep`] in a task |
+//! | the goroutine that owns a map | [`State`](patterns::state::State) |
+//! | `sync.Mutex` | [`Mutex`](patterns::mutex::Mutex) |
+//! | `sync.RWMutex` | [`RwMutex`](patterns::rw_mutex::RwMutex) |
+//! | `sync.Cond` | [`Condition`](patterns::condition::Condition) |
+//! | `sync.Pool` | [`Pool`](patterns::pool::Pool) |
+//! | a map behind an `RWMutex`, `sync.Map` | [`Cache`](patterns::cache::Cache) |
+//! | a loop that sends to each channel of a list | [`Broadcast`](patterns::broadcast::Broadcast) |
+//! | `chans[hash(key)%n] <- v` | [`Router`](patterns::router::Router) |
+//!
 //! The crates behind it: `greenroom-core` (the kernel; knows no actor and no executor),
 //! `greenroom-actor` (actors, scopes and the runtime, on actix), `greenroom-patterns`.
 

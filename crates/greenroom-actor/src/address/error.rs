@@ -32,8 +32,8 @@ pub enum AskError {
     #[error("deadline exceeded while the message was handled")]
     DeadlineInHandler,
     /// The handler panicked.
-    #[error(transparent)]
-    Panicked(Panic),
+    #[error("{0}")]
+    Panicked(#[source] Panic),
     /// The actor failed and could not be restarted; the message was queued.
     #[error("the actor failed and was given up before the message was handled")]
     Restarting,

@@ -60,7 +60,20 @@ impl<A: Actor> Address<A> {
     /// # Cancel safety
     /// Dropping the future before the message was accepted sends nothing. After that the message may be
     /// skipped or handled; the reply is dropped.
-    pub async fn ask<M>(&self, message: M) -> Result<<A as HandlerLater<M>>::Reply, AskError>
+    // Not an `async fn`, here and below: that the future is `Send` is said, so that the compiler need not
+    // find out anew in each task that awaits it. It fails to where a message holds a `&'static str`.
+    pub fn ask<M>(
+        &self,
+        message: M,
+    ) -> impl Future<Output = Result<<A as HandlerLater<M>>::Reply, AskError>> + Send
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        self.ask_now(message)
+    }
+
+    async fn ask_now<M>(&self, message: M) -> Result<<A as HandlerLater<M>>::Reply, AskError>
     where
         A: HandlerLater<M>,
         M: Send + 'static,
@@ -158,12 +171,12 @@ impl<A: Actor> Address<A> {
     ///
     /// # Cancel safety
     /// Dropping the future before the message was accepted sends nothing, and drops the message.
-    pub async fn tell<M>(&self, message: M) -> Result<(), TellError<M>>
+    pub fn tell<M>(&self, message: M) -> impl Future<Output = Result<(), TellError<M>>> + Send
     where
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        self.forward(message, ReplyTo::nobody()).await
+        self.forward_now(message, ReplyTo::nobody())
     }
 
     /// Sends a message and blocks this thread until the reply is there. For synchronous code.
@@ -235,7 +248,19 @@ impl<A: Actor> Address<A> {
     ///
     /// # Cancel safety
     /// Dropping the future before the message was accepted sends nothing; the asker is answered.
-    pub async fn forward<M>(
+    pub fn forward<M>(
+        &self,
+        message: M,
+        reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
+    ) -> impl Future<Output = Result<(), TellError<M>>> + Send
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+    {
+        self.forward_now(message, reply)
+    }
+
+    async fn forward_now<M>(
         &self,
         message: M,
         reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
@@ -271,7 +296,7 @@ impl<A: Actor> Address<A> {
     ///
     /// # Cancel safety
     /// Cancel safe: it only watches.
-    pub fn closed(&self) -> impl Future<Output = Result<ExitReason, ClosedError>> + use<A> {
+    pub fn closed(&self) -> impl Future<Output = Result<ExitReason, ClosedError>> + Send + use<A> {
         closed::closed(self.station.clone())
     }
 

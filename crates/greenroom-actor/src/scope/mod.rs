@@ -229,14 +229,22 @@ impl Scope {
         })
     }
 
-    /// Returns this scope such that tasks started through the returned handle report `location` as the
-    /// place where they were spawned. For what starts tasks on behalf of somebody else.
+    /// Returns this scope such that tasks and actors started through the returned handle report
+    /// `location` as the place where they were spawned. For what starts tasks on behalf of somebody else.
     #[must_use]
     pub fn at(&self, location: &'static Location<'static>) -> Self {
         Self {
             spawned_at: Some(location),
             ..self.clone()
         }
+    }
+
+    /// What is reported for something that is spawned through this handle by `caller`.
+    pub(crate) fn place_of(
+        &self,
+        caller: &'static Location<'static>,
+    ) -> &'static Location<'static> {
+        self.spawned_at.unwrap_or(caller)
     }
 
     /// Returns a branch of this scope: tasks of it whose end, errors and limit are their own.
@@ -383,7 +391,7 @@ impl Scope {
         if inner.enter().is_err() {
             return Err(make);
         }
-        let spawned_at = self.spawned_at.unwrap_or(spawned_at);
+        let spawned_at = self.place_of(spawned_at);
         let is_limited = kind != TaskKind::Kernel && !self.is_unlimited;
         let id = inner.id.child(match (&self.name, kind) {
             (Some(name), _) => name.clone().into_text(),

@@ -216,7 +216,7 @@ impl<A: Actor> ActorBuilder<A> {
         Self {
             scope: scope.clone(),
             factory,
-            spawned_at,
+            spawned_at: scope.place_of(spawned_at),
             name: None,
             groups: Vec::new(),
             capacity: Some(DEFAULT_CAPACITY),

@@ -153,6 +153,12 @@ impl<'a, F> Pinned<'a, F> {
     }
 }
 
+/// Returns the future of a case as it is. What is no future is refused here, where the compiler names it,
+/// and not only by [`Pinned`], whose traits would be named.
+pub fn future<F: Future>(future: F) -> F {
+    future
+}
+
 /// A kernel case.
 pub struct KernelCase<'a, K> {
     operation: Option<&'a mut K>,

@@ -60,7 +60,7 @@ mod signal;
 #[doc(hidden)]
 pub use case::{Attempt, Kernel, Kind};
 #[doc(hidden)]
-pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned};
+pub use case::{ByFuture, ByKernel, Case, FutureCase, KernelCase, Pinned, future};
 #[doc(hidden)]
 pub use cases::{Cases, Cons, Fired, List, Never, Nil};
 pub use dynamic::{CaseId, Select};
@@ -254,10 +254,12 @@ macro_rules! select {
             $crate::select!(@list $($rest)*),
         )
     };
-    (@make {$($future:tt)*} {}) => { ::core::option::Option::Some($($future)*) };
+    (@make {$($future:tt)*} {}) => {
+        ::core::option::Option::Some($crate::select::future($($future)*))
+    };
     (@make {$($future:tt)*} {$guard:expr}) => {
         if $guard {
-            ::core::option::Option::Some($($future)*)
+            ::core::option::Option::Some($crate::select::future($($future)*))
         } else {
             ::core::option::Option::None
         }

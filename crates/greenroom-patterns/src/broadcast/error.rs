@@ -126,8 +126,8 @@ pub enum SubscribeError {
     #[error("deadline exceeded while subscribing")]
     Deadline,
     /// The `clone` of a value that is replayed panicked.
-    #[error(transparent)]
-    Panicked(Panic),
+    #[error("{0}")]
+    Panicked(#[source] Panic),
 }
 
 impl From<AskError> for SubscribeError {

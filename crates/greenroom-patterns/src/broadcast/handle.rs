@@ -237,11 +237,9 @@ impl<T: Clone + Send + 'static> Broadcast<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn close(&self) -> bool {
-        matches!(
-            self.detached.run(self.address.ask(Close)).await,
-            Ok(Ok(true))
-        )
+    pub fn close(&self) -> impl Future<Output = bool> + Send {
+        let closed = self.detached.run(self.address.ask(Close));
+        async move { matches!(closed.await, Ok(Ok(true))) }
     }
 
     // Not an `async fn`, here and above: that the future is `Send` is said, so that the compiler need not

@@ -3,6 +3,9 @@
 //! Go counterpart: a goroutine that ranges over a list of channels and sends each value to all of them;
 //! `sync.Cond.Broadcast` and a closed channel are the forms of it without a value.
 //!
+//! Use a [channel](greenroom_core::channel) where one receiver is to get each value, and the
+//! [watch](crate::state::State::watch) of a state where the last value will do.
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_patterns::broadcast::{Broadcast, ReceiveError, Slow, broadcast};

@@ -1,5 +1,8 @@
 //! Errors of a cache, of a write, of a load.
 
+use std::error::Error;
+use std::fmt;
+
 use greenroom_actor::{AskError, SpawnError};
 use greenroom_core::error::Cause;
 use greenroom_core::{Failure, Panic};
@@ -39,8 +42,8 @@ pub enum CacheError {
     #[error("deadline exceeded while the cache wrote")]
     DeadlineInHandler,
     /// The comparison of keys panicked.
-    #[error(transparent)]
-    Panicked(Panic),
+    #[error("{0}")]
+    Panicked(#[source] Panic),
 }
 
 impl From<AskError> for CacheError {
@@ -57,30 +60,50 @@ impl From<AskError> for CacheError {
 }
 
 /// Why [`Cache::get_or_insert_with`](super::Cache::get_or_insert_with) gave no value.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The loader returned this error. All who waited for this load get it.
-    #[error("load failed: {0}")]
     Failed(Failure),
     /// The loader panicked. All who waited for this load get it.
-    #[error(transparent)]
     Panicked(Panic),
     /// The task of the load was ended before the loader was done.
-    #[error("the load was ended before it was done")]
     Abandoned,
     /// The load would wait for itself: its loader, or one that it waits for, asks for its key.
-    #[error("the load would wait for itself")]
     Cycle,
     /// The cache has ended, with its scope.
-    #[error("the cache has ended")]
     Closed,
     /// The current context was cancelled; the load is not affected.
-    #[error("gave up waiting for the load: {0}")]
     Cancelled(Cause),
     /// The deadline of the current context passed; the load is not affected, if it had begun.
-    #[error("deadline exceeded while waiting for the load")]
     Deadline,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "load failed: {failure}"),
+            Self::Panicked(panic) => fmt::Display::fmt(panic, f),
+            Self::Abandoned => f.write_str("the load was ended before it was done"),
+            Self::Cycle => f.write_str("the load would wait for itself"),
+            Self::Closed => f.write_str("the cache has ended"),
+            Self::Cancelled(cause) => write!(f, "gave up waiting for the load: {cause}"),
+            Self::Deadline => f.write_str("deadline exceeded while waiting for the load"),
+        }
+    }
+}
+
+// By hand, since a `Failure` is not itself an `Error`: without a source the user's error would be lost to
+// `downcast_ref` where `?` makes a failure of this one.
+impl Error for LoadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(failure.as_error()),
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled(cause) => Some(cause),
+            _ => None,
+        }
+    }
 }
 
 impl From<AskError> for LoadError {

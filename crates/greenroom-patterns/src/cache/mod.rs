@@ -6,6 +6,9 @@
 //! One actor writes. Readers look into the last snapshot that it published, without a message and
 //! without waiting for a writer.
 //!
+//! Use a [`State`](crate::state::State) where a change depends on what is there, and
+//! [`SingleFlight`](crate::single_flight::SingleFlight) to share a load without keeping it.
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_patterns::cache::{Cache, cache};
@@ -45,6 +48,10 @@
 //! - A value is a clone: keep large ones in an `Arc`. There is no pointer into the map to misuse.
 //! - A loader that panics is an error of those who wait for it, and one that asks for its own key gets an
 //!   error; with `singleflight` the first ends the process, and the second waits for ever.
+//!
+//! # Work that blocks
+//! A loader is a task: it delays what else is on its arbiter. Wrap what blocks, such as the read of a file,
+//! in [`blocking`](greenroom_actor::blocking).
 
 mod actor;
 mod error;

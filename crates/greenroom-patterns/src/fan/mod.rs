@@ -25,6 +25,10 @@
 //!   [`never`](greenroom_core::channel::never) keeps the output open, until the scope's context ends or
 //!   the consumer leaves.
 //! - Go's workers stay blocked when the consumer leaves; dropping the receivers ends these.
+//!
+//! # Work that blocks
+//! A worker runs on an arbiter, and delays what else runs there. Wrap what blocks in
+//! [`blocking`](greenroom_actor::blocking).
 
 mod branches;
 mod error;

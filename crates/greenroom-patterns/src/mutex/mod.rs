@@ -55,6 +55,10 @@
 //!   goroutine sleeps.
 //! - A lease is a message each way, also when nobody else wants it. Go's uncontended lock is one atomic
 //!   operation.
+//!
+//! # Work that blocks
+//! A holder that blocks holds up its arbiter, and everyone who waits. Wrap what blocks in
+//! [`blocking`](greenroom_actor::blocking); the lease may be moved into the closure.
 
 mod handle;
 mod lease;

@@ -46,6 +46,10 @@
 //! - A run that asks for its own value gets [`OnceError::Recursive`]; Go deadlocks. This is known of the
 //!   task of the run itself. Through another task or actor, or two onces that need each other, it waits
 //!   until its context ends.
+//!
+//! # Work that blocks
+//! The run is a task: it delays what else is on its arbiter. Wrap what blocks, such as the read of a file,
+//! in [`blocking`](greenroom_actor::blocking).
 
 mod actor;
 mod error;

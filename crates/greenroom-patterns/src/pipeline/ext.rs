@@ -139,6 +139,11 @@ pub trait Pipeline<T>: Sized + sealed::Sealed {
 
     /// Calls an async closure with each value, one after the other, until the input closes.
     ///
+    /// In a task that [`go`](Scope::go) starts the closure should own what it uses (`async move |x| ..`):
+    /// for one that borrows, or that takes a reference, the compiler may fail to see that the future is
+    /// `Send` ("not general enough"). Then receive in a loop, or start the task by
+    /// [`go_local`](Scope::go_local).
+    ///
     /// # Errors
     /// - The first error of the closure; the rest of the input is not taken.
     /// - [`RecvError::Cancelled`], [`RecvError::Deadline`], as a `Failure`: the current context ended

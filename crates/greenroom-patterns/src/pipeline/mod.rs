@@ -18,6 +18,29 @@
 //! # Ok::<(), greenroom_core::Failure>(())
 //! ```
 //!
+//! Three stages with four workers each, a line each. The types come from the closures, and `?` takes any
+//! error; what a stage raised is what the scope ends with:
+//!
+//! ```
+//! # use greenroom_actor::{Runtime, Scope};
+//! use greenroom_patterns::prelude::*;
+//! async fn halves(scope: &Scope, texts: Vec<&'static str>) -> greenroom_core::Result<Vec<u32>> {
+//!     let halves = generate(scope, texts)
+//!         .pipe(scope, stage("trim").workers(4), |text| async move { Ok(text.trim()) })
+//!         .pipe(scope, stage("parse").workers(4), |text| async move { Ok(text.parse::<u32>()?) })
+//!         .pipe(scope, stage("halve").workers(4), |n| async move { Ok(n / 2) });
+//!     Ok(halves.collect().await?)
+//! }
+//! # let runtime = Runtime::builder().single_thread().paused().build()?;
+//! let all = runtime.block_on(|scope| async move { halves(&scope, vec!["8", " 6"]).await })?;
+//! assert_eq!(all, [4, 3]);
+//!
+//! let cut = runtime.block_on(|scope| async move { halves(&scope, vec!["8", "six"]).await });
+//! let error = cut.unwrap_err();
+//! assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+//! # Ok::<(), greenroom_core::Failure>(())
+//! ```
+//!
 //! # Invariants
 //! 1. A value that entered a stage leaves it once, or is dropped with the stage, or by the stage's
 //!    choice of what an error does.

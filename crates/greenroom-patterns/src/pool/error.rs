@@ -1,5 +1,6 @@
 //! Errors of a pool, of a get, and of a put.
 
+use std::error::Error;
 use std::fmt;
 
 use greenroom_actor::{AskError, SpawnError};
@@ -27,24 +28,46 @@ pub enum PoolError {
 }
 
 /// Why [`Pool::get`](super::Pool::get) gave no item. The pool is as if it had not been asked.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum GetError {
     /// The pool is closed, or has ended with its scope.
-    #[error("get from a closed pool")]
     Closed,
     /// The current context was cancelled before there was an item.
-    #[error("get cancelled: {0}")]
     Cancelled(Cause),
     /// The deadline of the current context passed before there was an item.
-    #[error("deadline exceeded while waiting for an item of the pool")]
     Deadline,
     /// The item that was to be made for this caller was not: the closure returned this error.
-    #[error("the pool could not make an item: {0}")]
     Failed(Failure),
     /// The item that was to be made for this caller was not: the closure panicked.
-    #[error("the pool could not make an item: {0}")]
     Panicked(Panic),
+}
+
+impl fmt::Display for GetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("get from a closed pool"),
+            Self::Cancelled(cause) => write!(f, "get cancelled: {cause}"),
+            Self::Deadline => {
+                f.write_str("deadline exceeded while waiting for an item of the pool")
+            }
+            Self::Failed(failure) => write!(f, "the pool could not make an item: {failure}"),
+            Self::Panicked(panic) => write!(f, "the pool could not make an item: {panic}"),
+        }
+    }
+}
+
+// By hand, since a `Failure` is not itself an `Error`: without a source the user's error would be lost to
+// `downcast_ref` where `?` makes a failure of this one.
+impl Error for GetError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(failure.as_error()),
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled(cause) => Some(cause),
+            _ => None,
+        }
+    }
 }
 
 impl GetError {

@@ -3,6 +3,9 @@
 //! Go counterpart: `sync.Pool`, but with a bound: it holds buffers as Go's does, and also connections,
 //! clients or ports of which there are so many and no more. The items live in one actor.
 //!
+//! Use a [semaphore](crate::semaphore) to limit how many do something that needs no item, and a
+//! [worker pool](crate::worker_pool) to give out work.
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_patterns::pool::{Pool, pool_of};
@@ -45,6 +48,12 @@
 //!   [an idle time](PoolOptions::idle_time_out) is stated, or they stay.
 //! - Making an item may fail and may wait.
 //! - Go has a pool for each processor, and no message. Where an item is cheap to make, make it.
+//!
+//! # Work that blocks
+//! Items are made, reset, checked and dropped on the arbiter of the owner, which serves nobody meanwhile.
+//! Make an item that blocks, such as a connection of a synchronous library, in
+//! [`blocking`](greenroom_actor::blocking): `pool_of(|| blocking(|| Ok(File::open("data")?)))`. A reset
+//! cannot wait: keep it short.
 
 mod actor;
 mod error;

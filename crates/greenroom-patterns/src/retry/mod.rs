@@ -3,6 +3,9 @@
 //! Go counterpart: the loop around `time.Sleep`, or `time.After` beside `ctx.Done`, that each program
 //! writes for itself.
 //!
+//! Use [`Retry`](crate::worker_pool::Retry) for the jobs of a worker pool, where an attempt that waits
+//! leaves its worker to others, and a [`Restart`](greenroom_actor::Restart) for an actor.
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_core::time::Durations;
@@ -32,6 +35,16 @@
 //!
 //! # Ordering
 //! The attempts follow one another in the task of the caller.
+//!
+//! # Differences from Go
+//! - The wait ends with the context, and no attempt is made that its deadline would cut off at once.
+//! - What is thrown by a panic is not tried again.
+//! - The delays are drawn by the driver, so that a test repeats them.
+//!
+//! # Work that blocks
+//! An attempt runs in the task that retries. Wrap what blocks in [`blocking`](greenroom_actor::blocking):
+//! `retry(policy, || blocking(|| Ok(std::fs::read("data")?)))`. It is not interrupted by the end of the
+//! context; the next attempt is not begun.
 
 mod backoff;
 mod error;

@@ -173,4 +173,11 @@ impl<M> fmt::Display for RouteAskError<M> {
     }
 }
 
-impl<M> std::error::Error for RouteAskError<M> {}
+impl<M> std::error::Error for RouteAskError<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoActor(_) => None,
+            Self::Ask(error) => Some(error),
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
+use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_actor::{
@@ -84,6 +85,7 @@ impl<A: Actor> Router<A> {
         F: Fn(usize) -> A + Send + Sync + 'static,
     {
         let factory = Arc::new(factory);
+        let spawned_at = Location::caller();
         let placement = match options.actors {
             1 => Placement::Here,
             _ => Placement::Spread,
@@ -92,6 +94,7 @@ impl<A: Actor> Router<A> {
             let factory = factory.clone();
             let number = usize::try_from(number).unwrap_or(usize::MAX);
             scope
+                .at(spawned_at)
                 .spawn(move || factory(number))
                 .group(options.name)
                 .mailbox(options.mailbox)

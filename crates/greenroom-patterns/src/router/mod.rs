@@ -5,6 +5,9 @@
 //! A router is a handle over addresses. It chooses in the sender's task, from the last snapshot of its
 //! members, so that a message goes straight to its actor. One actor keeps the list of members.
 //!
+//! Use a [worker pool](crate::worker_pool) where the work needs no state of its own: its workers take the
+//! next job when they are free.
+//!
 //! ```
 //! # use greenroom_actor::{Actor, ActorContext, Handler, Runtime};
 //! use greenroom_patterns::router::{Router, router};
@@ -49,6 +52,10 @@
 //!   n does.
 //! - A goroutine that has ended leaves its channel behind, and senders block on it. Here its messages go
 //!   to the others.
+//!
+//! # Work that blocks
+//! A handler that blocks holds up its actor, and what else is on its arbiter. Wrap what blocks in
+//! [`blocking`](greenroom_actor::blocking).
 
 mod actor;
 mod error;

@@ -47,6 +47,10 @@
 //! - A run that calls for its own key gets [`FlightError::Recursive`]; Go deadlocks. This is known of the
 //!   task of the run itself; through another task or actor it waits until a context ends.
 //! - The value is cloned for each caller; Go's callers share it.
+//!
+//! # Work that blocks
+//! A run is a task: it delays what else is on its arbiter. Wrap what blocks in
+//! [`blocking`](greenroom_actor::blocking).
 
 mod actor;
 mod error;

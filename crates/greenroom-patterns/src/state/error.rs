@@ -25,8 +25,8 @@ pub enum StateError {
     #[error("deadline exceeded while the state's owner ran the call")]
     DeadlineInHandler,
     /// The closure panicked, or a copy or a drop of the value that it asked for did.
-    #[error(transparent)]
-    Panicked(Panic),
+    #[error("{0}")]
+    Panicked(#[source] Panic),
     /// The call was made by the owner itself, which would wait for itself.
     #[error("the state's owner would wait for itself")]
     Cycle {

@@ -4,6 +4,10 @@
 //! `sync.RWMutex` around a value. A closure goes to the owner and runs there, so nothing is locked and
 //! nobody waits for a lock while it holds another.
 //!
+//! Use a [mutex](crate::mutex) where the holder waits while it has the value, a [cache](crate::cache) for a
+//! map that is read far more often than written, and an [actor](greenroom_actor::Actor) of your own where
+//! changes are better named than passed as closures.
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_patterns::state::State;
@@ -73,6 +77,10 @@
 //! - A closure may not wait: it runs to its end. Read, wait, then update; or take the lease of a
 //!   [`mutex`](crate::mutex).
 //! - A waiting call ends with its context.
+//!
+//! # Work that blocks
+//! A closure runs on the arbiter of the owner, and keeps every other call waiting. Do what blocks before,
+//! in [`blocking`](greenroom_actor::blocking), and update with its result.
 
 mod actor;
 mod error;

@@ -53,6 +53,10 @@
 //!   for its tasks all the same.
 //! - Once the group was [cancelled](TaskGroup::cancel), or its context has ended from above, the errors of
 //!   its tasks are taken to follow from that, and `wait` gives the cause in place of the first of them.
+//!
+//! # Work that blocks
+//! A task of a group runs on an arbiter, and delays what else runs there. Wrap what blocks in
+//! [`blocking`](greenroom_actor::blocking): `group.go(blocking(|| Ok(std::fs::read("data")?)))`.
 
 mod error;
 mod handle;

@@ -1,5 +1,6 @@
 //! Errors of a pool, of a submit, and of a job.
 
+use std::error::Error;
 use std::fmt;
 
 use greenroom_actor::{AskError, SpawnError};
@@ -148,36 +149,57 @@ impl<J> fmt::Debug for TrySubmitError<J> {
 }
 
 /// Why a job has no result.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum JobError {
     /// The job returned this error, in a context that had not ended.
-    #[error("job failed: {0}")]
     Failed(Failure),
     /// The job panicked.
-    #[error(transparent)]
     Panicked(Panic),
     /// The context of the job was cancelled before its end. It had begun or not.
-    #[error("job cancelled: {0}")]
     Cancelled(Cause),
     /// The deadline of the job's context passed before a worker took it.
-    #[error("deadline exceeded while the job was queued")]
     DeadlineInQueue,
     /// The deadline of the job's context passed while it ran.
-    #[error("deadline exceeded while the job ran")]
     DeadlineInJob,
     /// The job ran longer than the pool [allows](super::PoolOptions::job_deadline).
-    #[error("the job ran longer than its pool allows")]
     JobDeadline,
     /// The pool was closed before it took the job, or its scope ended before the job did.
-    #[error("the pool ended before the job did")]
     Closed,
     /// The waiter's own context ended first; the job is not affected.
-    #[error("gave up waiting for the job: {0}")]
     WaitEnded(ContextError),
     /// The outcome was taken by an earlier wait.
-    #[error("the job's outcome was taken before")]
     Taken,
+}
+
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "job failed: {failure}"),
+            Self::Panicked(panic) => fmt::Display::fmt(panic, f),
+            Self::Cancelled(cause) => write!(f, "job cancelled: {cause}"),
+            Self::DeadlineInQueue => f.write_str("deadline exceeded while the job was queued"),
+            Self::DeadlineInJob => f.write_str("deadline exceeded while the job ran"),
+            Self::JobDeadline => f.write_str("the job ran longer than its pool allows"),
+            Self::Closed => f.write_str("the pool ended before the job did"),
+            Self::WaitEnded(error) => write!(f, "gave up waiting for the job: {error}"),
+            Self::Taken => f.write_str("the job's outcome was taken before"),
+        }
+    }
+}
+
+// By hand, since a `Failure` is not itself an `Error`: without a source the user's error would be lost to
+// `downcast_ref` where `?` makes a failure of this one.
+impl Error for JobError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(failure.as_error()),
+            Self::Panicked(panic) => Some(panic),
+            Self::Cancelled(cause) => Some(cause),
+            Self::WaitEnded(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 impl JobError {

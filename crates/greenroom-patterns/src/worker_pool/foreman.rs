@@ -113,6 +113,7 @@ where
         };
         // Held by its supervisor, whatever becomes of this list. A panic is the job's.
         let address = scope
+            .at(self.recipe.spawned_at)
             .spawn(move || Worker {
                 jobs: jobs.clone(),
                 recipe: recipe.clone(),

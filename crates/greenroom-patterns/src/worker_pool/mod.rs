@@ -2,6 +2,10 @@
 //!
 //! Go counterpart: goroutines that range over a channel of jobs and send to a channel of results.
 //!
+//! Use a [pipeline](crate::pipeline) where the work is a step between two channels, [`fan`](crate::fan) where
+//! each worker has an output of its own, and a [`task_group`](crate::task_group) where each task is
+//! another. To lend things, instead of giving out work, there is the [`pool`](crate::pool).
+//!
 //! ```
 //! # use greenroom_actor::Runtime;
 //! use greenroom_patterns::worker_pool::{WorkerPool, pool};
@@ -42,6 +46,11 @@
 //! - A panic of a job is its outcome; in Go it ends the process.
 //! - Workers do not stay blocked when nobody reads the results.
 //! - A job has a context: that of whoever submitted it. It ends with it, in the queue or at work.
+//!
+//! # Work that blocks
+//! A job runs on the arbiter of its worker, and delays what else runs there. In a job wrap what blocks, or
+//! computes for long, in [`blocking`](greenroom_actor::blocking):
+//! `|path| blocking(move || Ok(std::fs::read(path)?))`.
 
 mod actor;
 mod batch;
