@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
+use greenroom_core::cycle::Desk;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
@@ -335,6 +336,7 @@ impl<A: Actor> ActorBuilder<A> {
         let cell = JoinCell::new();
         let life = Life {
             station: station.clone(),
+            desk: Desk::new(station.info.clone()),
             mailbox,
             factory: self.factory,
             restart: self.restart,
