@@ -217,7 +217,9 @@ impl Parked {
 
 impl fmt::Debug for Parked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parked").field("end", &self.end).finish_non_exhaustive()
+        f.debug_struct("Parked")
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 
@@ -304,9 +306,7 @@ fn search(start: &Arc<TaskInfo>) {
     }
     // Invariant 7.
     let last = (steps.iter().enumerate())
-        .max_by(|(_, a), (_, b)| {
-            (a.end.order(), &a.task.id).cmp(&(b.end.order(), &b.task.id))
-        })
+        .max_by(|(_, a), (_, b)| (a.end.order(), &a.task.id).cmp(&(b.end.order(), &b.task.id)))
         .map_or(0, |(last, _)| last);
     steps.rotate_left(last);
     let first = steps[0].task.id.clone();

@@ -203,7 +203,11 @@ impl TaskInfo {
     pub(crate) fn far_end(&self) -> Option<Arc<dyn FarEnd>> {
         let waits = self.waits.lock();
         let last = waits.last.iter().map(|(_, begun)| begun);
-        let mut ends = waits.earlier.values().chain(last).filter_map(|begun| begun.end.as_ref());
+        let mut ends = waits
+            .earlier
+            .values()
+            .chain(last)
+            .filter_map(|begun| begun.end.as_ref());
         let end = ends.next()?;
         ends.next().is_none().then(|| end.clone())
     }

@@ -328,11 +328,7 @@ impl<A: Actor> Life<A> {
     /// Ready when the time to shut down has passed since a stop was seen, which is left there.
     ///
     /// A plain timer: a sleep in a context without cancel would shield what is to be dropped.
-    fn poll_patience(
-        &self,
-        patience: &mut Option<After>,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<()> {
+    fn poll_patience(&self, patience: &mut Option<After>, cx: &mut task::Context<'_>) -> Poll<()> {
         if patience.is_none() && self.station.control.poll_stop(cx).is_ready() {
             *patience = Some(after(self.station.shutdown));
         }

@@ -65,7 +65,10 @@ fn of_two_that_ask_each_other_at_the_same_time_one_goes_on() {
         });
         let ends = [one.await?, two.await?];
         let refused = ends.iter().filter(|end| end.circle().is_some()).count();
-        let reached = ends.iter().filter(|end| matches!(end, Reached::End)).count();
+        let reached = ends
+            .iter()
+            .filter(|end| matches!(end, Reached::End))
+            .count();
         assert!(refused <= 1, "{ends:?}");
         assert_eq!(refused + reached, 2, "{ends:?}");
         Ok(())
@@ -125,8 +128,7 @@ fn joined_asks_are_refused_once_nothing_else_is_left() {
         let team = Team::spawn(&scope, 3).await?;
         let both = in_handler(team.get(0), |team, _| async move {
             let back = team.line(&[1, 0]);
-            let (back, nap, other) =
-                tokio::join!(back, crate::nap(50), team.line(&[2]));
+            let (back, nap, other) = tokio::join!(back, crate::nap(50), team.line(&[2]));
             (back, nap, other)
         });
         let (back, (), other) = both.await?;
@@ -149,7 +151,10 @@ fn a_hook_that_waits_for_its_own_actor_is_refused() {
             unreachable!("{spawned:?}");
         };
         let error = failure.as_error().downcast_ref::<AskError>();
-        assert!(error.is_some_and(|error| circle(error).is_some()), "{failure:?}");
+        assert!(
+            error.is_some_and(|error| circle(error).is_some()),
+            "{failure:?}"
+        );
         Ok(())
     });
 }

@@ -63,7 +63,10 @@ impl Team {
         for _ in 0..count {
             let inside = team.clone();
             let built = scope.spawn(move || Player::new(inside.clone()));
-            let placed = built.on(Placement::Spread).mailbox(1).restart(Restart::Temporary);
+            let placed = built
+                .on(Placement::Spread)
+                .mailbox(1)
+                .restart(Restart::Temporary);
             members.push(placed.await?);
         }
         let _first = team.0.set(members);

@@ -14,7 +14,10 @@ async fn overfill(team: &Team, number: usize) -> Result<(), TellError<Pass>> {
 fn a_tell_into_ones_own_full_mailbox_is_refused() {
     check(|scope| async move {
         let team = Team::spawn(&scope, 1).await?;
-        let told = in_handler(team.get(0), |team, _| async move { overfill(&team, 0).await });
+        let told = in_handler(
+            team.get(0),
+            |team, _| async move { overfill(&team, 0).await },
+        );
         match told.await? {
             Err(TellError::Cycle(Pass(line), path)) => {
                 assert_eq!((line, path.len()), (vec![7], 2), "the message comes back");
@@ -92,11 +95,13 @@ fn a_tell_to_one_that_will_make_room_is_spared() {
     check(|scope| async move {
         let team = Team::spawn(&scope, 2).await?;
         let busy = team.clone();
-        let busy = scope.go(async move {
-            in_handler(busy.get(1), |_, _| async move { nap(50).await }).await
-        });
+        let busy = scope
+            .go(async move { in_handler(busy.get(1), |_, _| async move { nap(50).await }).await });
         nap(5).await;
-        let told = in_handler(team.get(0), |team, _| async move { overfill(&team, 1).await });
+        let told = in_handler(
+            team.get(0),
+            |team, _| async move { overfill(&team, 1).await },
+        );
         assert!(told.await?.is_ok());
         busy.await?;
         Ok(())

@@ -141,9 +141,10 @@ fn an_ask_whose_reply_is_kept_is_spared() {
             nap(10).await;
             Ok(free.get(1).ask(Free).await?)
         });
-        let kept = in_handler(team.get(0), |team, _| async move {
-            team.get(1).ask(Keep).await
-        });
+        let kept = in_handler(
+            team.get(0),
+            |team, _| async move { team.get(1).ask(Keep).await },
+        );
         assert_eq!(kept.await?.ok(), Some("freed"));
         assert!(free.await?);
         Ok(())
@@ -211,11 +212,7 @@ impl Handler<Store> for Stores {
 
 impl Handler<AskBeside> for Stores {
     type Reply = Option<&'static str>;
-    async fn handle(
-        &mut self,
-        _: AskBeside,
-        cx: &mut ActorContext<Self>,
-    ) -> Option<&'static str> {
+    async fn handle(&mut self, _: AskBeside, cx: &mut ActorContext<Self>) -> Option<&'static str> {
         let told = self.told.take()?;
         let me = cx.address()?;
         match select(told, Box::pin(me.ask(Nothing))).await {

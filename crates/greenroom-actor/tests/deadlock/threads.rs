@@ -6,7 +6,10 @@ use crate::{Reached, Team};
 
 /// Lets several lines run at a time, again and again; each must come to an end.
 fn race(lines: &'static [&'static [usize]], rounds: usize, check: fn(&[Reached])) {
-    let runtime = Runtime::builder().arbiters(3).build().expect("the threads start");
+    let runtime = Runtime::builder()
+        .arbiters(3)
+        .build()
+        .expect("the threads start");
     let (done, is_done) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
         let result = runtime.block_on(move |scope| async move {
@@ -32,7 +35,10 @@ fn race(lines: &'static [&'static [usize]], rounds: usize, check: fn(&[Reached])
     if is_done.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
         unreachable!("a circle was not seen");
     }
-    thread.join().expect("no round panics").expect("no round fails");
+    thread
+        .join()
+        .expect("no round panics")
+        .expect("no round fails");
 }
 
 fn refused(ends: &[Reached]) -> usize {
@@ -43,7 +49,10 @@ fn refused(ends: &[Reached]) -> usize {
 fn of_two_that_race_one_goes_on() {
     race(&[&[0, 1], &[1, 0]], 2000, |ends| {
         assert!(refused(ends) <= 1, "{ends:?}");
-        assert!(ends.iter().any(|end| matches!(end, Reached::End)), "{ends:?}");
+        assert!(
+            ends.iter().any(|end| matches!(end, Reached::End)),
+            "{ends:?}"
+        );
     });
 }
 
