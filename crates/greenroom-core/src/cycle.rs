@@ -36,11 +36,10 @@
 //! A circle through something that is not an actor's user code, such as a task that is joined, or through
 //! a reply that was handed on. [`Registry::wait_graph`](crate::registry::Registry::wait_graph) shows it.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 
 use crate::id::Id;
 use crate::task::TaskInfo;
@@ -69,7 +68,9 @@ pub struct Desk {
     info: Arc<TaskInfo>,
     bell: Arc<Bell>,
     waker: Waker,
-    is_parked: Cell<bool>,
+    // Written by who polls only.
+    is_known: AtomicBool,
+    is_parked: AtomicBool,
 }
 
 /// The clones of the desk's waker that the desk holds itself.
@@ -86,27 +87,37 @@ impl Desk {
             info,
             bell,
             waker,
-            is_parked: Cell::new(false),
+            is_known: AtomicBool::new(false),
+            is_parked: AtomicBool::new(false),
         }
     }
 
-    /// Polls user code, whose task is woken by `outer`, with the waker to use. Parks the actor if the
-    /// code is pending, as `is_pending` tells.
+    /// Says which waker wakes the task in which the desk is polled from now on.
+    #[inline]
+    pub fn enter(&self, outer: &Waker) {
+        let known = self.bell.outer.get_or_init(|| outer.clone());
+        // Whoever polls may have changed its waker; then nothing is certain from here on.
+        let is_known = known.will_wake(outer);
+        self.is_known.store(is_known, Ordering::Relaxed);
+    }
+
+    /// Polls user code with the waker to use, after [`enter`](Self::enter). Parks the actor if the code
+    /// is pending, as `is_pending` tells. `outer` is what the task is woken by.
+    #[inline]
     pub fn poll<R>(
         &self,
         outer: &Waker,
         poll: impl FnOnce(&Waker) -> R,
         is_pending: impl FnOnce(&R) -> bool,
     ) -> R {
-        let known = self.bell.outer.get_or_init(|| outer.clone());
-        if !known.will_wake(outer) {
-            // Whoever polls has changed its waker: nothing is certain from here on.
-            self.leave();
+        self.leave();
+        if !self.is_known.load(Ordering::Relaxed) {
             return poll(outer);
         }
-        self.leave();
-        // Acquires what was written before the ring, which the poll is to see.
-        self.bell.rung.swap(false, Ordering::AcqRel);
+        if self.bell.rung.load(Ordering::Relaxed) {
+            // Acquires what was written before the ring, which the poll is to see.
+            self.bell.rung.swap(false, Ordering::AcqRel);
+        }
         let polled = poll(&self.waker);
         if is_pending(&polled) {
             self.park();
@@ -114,14 +125,11 @@ impl Desk {
         polled
     }
 
-    /// As [`poll`](Self::poll), for a future.
-    pub fn poll_future<T>(&self, outer: &Waker, poll: impl FnOnce(&Waker) -> Poll<T>) -> Poll<T> {
-        self.poll(outer, poll, Poll::is_pending)
-    }
-
     /// Says that the user code is gone.
+    #[inline]
     pub fn leave(&self) {
-        if self.is_parked.replace(false) {
+        if self.is_parked.load(Ordering::Relaxed) {
+            self.is_parked.store(false, Ordering::Relaxed);
             self.info.unpark();
         }
     }
@@ -144,7 +152,7 @@ impl Desk {
             return;
         }
         // Invariant 5.
-        self.is_parked.set(true);
+        self.is_parked.store(true, Ordering::Relaxed);
         self.info.park(Parked {
             bell: self.bell.clone(),
             end,
@@ -163,7 +171,7 @@ impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk")
             .field("actor", &self.info.id)
-            .field("is_parked", &self.is_parked.get())
+            .field("is_parked", &self.is_parked.load(Ordering::Relaxed))
             .finish_non_exhaustive()
     }
 }

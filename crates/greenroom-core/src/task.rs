@@ -146,18 +146,15 @@ impl TaskInfo {
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         let waits = self.waits.lock();
-        waits.last.as_ref().map(|(_, begun)| begun.waiting.clone())
+        waits.last.as_ref().map(|(_, waiting)| waiting.clone())
     }
 
     /// Returns all that it waits for, in the order in which the waits began.
     #[must_use]
     pub fn waits(&self) -> Vec<Waiting> {
         let waits = self.waits.lock();
-        let earlier = waits.earlier.values();
-        let last = waits.last.iter().map(|(_, begun)| begun);
-        (earlier.chain(last))
-            .map(|begun| begun.waiting.clone())
-            .collect()
+        let last = waits.last.iter().map(|(_, waiting)| waiting);
+        waits.earlier.values().chain(last).cloned().collect()
     }
 
     /// Returns for whom it waits, if it is certain that it does nothing else; see [`cycle`](crate::cycle).
@@ -180,36 +177,37 @@ impl TaskInfo {
     /// Sets what it waits for, in place of all that it was said to wait for before.
     pub fn set_waiting(&self, waiting: Option<Waiting>) {
         let mut waits = self.waits.lock();
-        let before = (waits.last.take(), std::mem::take(&mut waits.earlier));
+        (waits.last, waits.earlier) = (None, BTreeMap::new());
+        let ends = std::mem::take(&mut waits.ends);
         if let Some(waiting) = waiting {
-            let _key = waits.begin(Begun { waiting, end: None });
+            let _key = waits.begin(waiting);
         }
         drop(waits);
-        drop(before);
+        drop(ends);
     }
 
     pub(crate) fn begin_wait(&self, waiting: Waiting, end: Option<Arc<dyn FarEnd>>) -> u64 {
-        self.waits.lock().begin(Begun { waiting, end })
+        let mut waits = self.waits.lock();
+        let key = waits.begin(waiting);
+        if let Some(end) = end {
+            waits.ends.push((key, end));
+        }
+        key
     }
 
     /// Ends a wait that was begun, unless something was set in its place.
     pub(crate) fn end_wait(&self, key: u64) {
-        let ended = self.waits.lock().end(key);
+        let end = self.waits.lock().end(key);
         // After the lock: with a far end an answer may go.
-        drop(ended);
+        drop(end);
     }
 
     /// Returns the far end of its waits, if one of them has one and no other has.
     pub(crate) fn far_end(&self) -> Option<Arc<dyn FarEnd>> {
-        let waits = self.waits.lock();
-        let last = waits.last.iter().map(|(_, begun)| begun);
-        let mut ends = waits
-            .earlier
-            .values()
-            .chain(last)
-            .filter_map(|begun| begun.end.as_ref());
-        let end = ends.next()?;
-        ends.next().is_none().then(|| end.clone())
+        match &*self.waits.lock().ends {
+            [(_, end)] => Some(end.clone()),
+            _ => None,
+        }
     }
 
     pub(crate) fn park(&self, parked: Parked) {
@@ -335,33 +333,36 @@ pub enum WaitKind {
 #[derive(Debug, Default)]
 struct Waits {
     begun: u64,
-    last: Option<(u64, Begun)>,
-    earlier: BTreeMap<u64, Begun>,
+    last: Option<(u64, Waiting)>,
+    earlier: BTreeMap<u64, Waiting>,
+    // Of those waits of an actor whose far end is known. Apart, since nearly no wait has one.
+    ends: Vec<(u64, Arc<dyn FarEnd>)>,
     parked: Option<(u64, Parked)>,
 }
 
-#[derive(Debug)]
-struct Begun {
-    waiting: Waiting,
-    end: Option<Arc<dyn FarEnd>>,
-}
-
 impl Waits {
-    fn begin(&mut self, begun: Begun) -> u64 {
+    fn begin(&mut self, waiting: Waiting) -> u64 {
         self.begun += 1;
-        if let Some((key, before)) = self.last.replace((self.begun, begun)) {
+        if let Some((key, before)) = self.last.replace((self.begun, waiting)) {
             self.earlier.insert(key, before);
         }
         self.begun
     }
 
-    fn end(&mut self, key: u64) -> Option<Begun> {
+    #[inline]
+    fn end(&mut self, key: u64) -> Option<Arc<dyn FarEnd>> {
         if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
-            let last = self.last.take();
-            self.last = self.earlier.pop_last();
-            last.map(|(_, begun)| begun)
+            self.last = match self.earlier.is_empty() {
+                true => None,
+                false => self.earlier.pop_last(),
+            };
         } else {
-            self.earlier.remove(&key)
+            self.earlier.remove(&key);
         }
+        if self.ends.is_empty() {
+            return None;
+        }
+        let place = self.ends.iter().position(|(of, _)| *of == key)?;
+        Some(self.ends.remove(place).1)
     }
 }

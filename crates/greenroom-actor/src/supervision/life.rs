@@ -40,7 +40,7 @@ pub(super) type Started = Box<dyn FnOnce(Result<(), ExitReason>) + Send>;
 pub(super) struct Life<A: Actor> {
     pub(super) station: Arc<Station<A>>,
     /// Where its user code is polled, so that a circle of waits is seen.
-    pub(super) desk: Desk,
+    pub(super) desk: Arc<Desk>,
     pub(super) mailbox: Receiver<BoxedEnvelope<A>>,
     pub(super) factory: Factory<A>,
     pub(super) restart: Restart,
@@ -72,12 +72,14 @@ impl<A: Actor> Life<A> {
     /// Lives to the end, woken by the end of the actor's own context.
     pub(super) async fn live(self) {
         let context = self.station.context.clone();
+        let desk = self.desk.clone();
         let mut life = pin!(self.live_unwatched());
         let mut registration = None;
         std::future::poll_fn(|cx| {
             // Whoever waits inside looks for the end itself.
             let _ended = Registration::update(&mut registration, &context, cx.waker());
             let _watch = current::enter_watch(cx.waker());
+            desk.enter(cx.waker());
             life.as_mut().poll(cx)
         })
         .await;

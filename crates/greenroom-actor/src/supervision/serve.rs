@@ -306,10 +306,11 @@ impl<A: Actor> Life<A> {
         let mut future = pin!(future);
         let _leaving = Leaving(&self.desk);
         std::future::poll_fn(|cx| {
-            self.desk.poll_future(cx.waker(), |waker| {
+            let poll = |waker: &Waker| {
                 let _watch = current::enter_watch(waker);
                 future.as_mut().poll(&mut task::Context::from_waker(waker))
-            })
+            };
+            self.desk.poll(cx.waker(), poll, Poll::is_pending)
         })
         .await
     }

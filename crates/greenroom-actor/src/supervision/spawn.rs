@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_core::cycle::Desk;
@@ -336,7 +337,7 @@ impl<A: Actor> ActorBuilder<A> {
         let cell = JoinCell::new();
         let life = Life {
             station: station.clone(),
-            desk: Desk::new(station.info.clone()),
+            desk: Arc::new(Desk::new(station.info.clone())),
             mailbox,
             factory: self.factory,
             restart: self.restart,
