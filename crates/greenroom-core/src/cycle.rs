@@ -63,6 +63,15 @@ pub trait FarEnd: fmt::Debug + Send + Sync + 'static {
     fn refuse(self: Arc<Self>, path: Vec<Id>);
 }
 
+/// Returns whether one waker is a clone of the other, if one of them is a desk's.
+///
+/// By what it holds alone, which no other waker does. [`Waker::will_wake`] may say no of two clones, since
+/// it also compares tables of functions, of which a program may have several.
+#[must_use]
+pub fn is_same(one: &Waker, other: &Waker) -> bool {
+    std::ptr::eq(one.data(), other.data())
+}
+
 /// Where the user code of one actor is polled. See the [module](self).
 pub struct Desk {
     info: Arc<TaskInfo>,
@@ -97,7 +106,7 @@ impl Desk {
     pub fn enter(&self, outer: &Waker) {
         let known = self.bell.outer.get_or_init(|| outer.clone());
         // Whoever polls may have changed its waker; then nothing is certain from here on.
-        let is_known = known.will_wake(outer);
+        let is_known = is_same(known, outer);
         self.is_known.store(is_known, Ordering::Relaxed);
     }
 

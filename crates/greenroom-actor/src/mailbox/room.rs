@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 
 use greenroom_core::Id;
 use greenroom_core::channel::{SendFromError, Sender};
-use greenroom_core::cycle::FarEnd;
+use greenroom_core::cycle::{self, FarEnd};
 use greenroom_core::error::ContextError;
 use greenroom_core::task::{TaskInfo, WaitKind};
 use greenroom_core::wait::Wait;
@@ -99,7 +99,7 @@ impl FarEnd for Room {
 
     fn clones_of(&self, waker: &Waker) -> Option<usize> {
         let state = self.state.lock();
-        let is_here = state.waker.as_ref().is_some_and(|w| w.will_wake(waker));
+        let is_here = (state.waker.as_ref()).is_some_and(|w| cycle::is_same(w, waker));
         is_here.then_some(CLONES)
     }
 

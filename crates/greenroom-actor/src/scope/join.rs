@@ -157,7 +157,7 @@ impl<T: Send + 'static> JoinCell<T> {
 
 impl<T> JoinCell<T> {
     /// Forgets who waits: nobody polls any more.
-    fn leave(&self) {
+    pub(crate) fn leave(&self) {
         let waiter = self.0.lock().waiter.take();
         // After the lock: the end of a foreign waker may run anything.
         drop(waiter);

@@ -386,6 +386,8 @@ async fn wait_started(
     use greenroom_core::wait::Wait;
 
     let mut wait = Wait::new(WaitKind::Join);
+    // A waker that stayed behind would count as something that may wake its actor yet.
+    let _left = OnDrop::new(|| cell.leave());
     std::future::poll_fn(|cx| {
         if let std::task::Poll::Ready(result) = cell.poll(cx) {
             wait.end();

@@ -310,7 +310,7 @@ fn noun(kind: WaitKind) -> &'static str {
 mod tests {
     use super::*;
 
-    fn id(name: &str) -> Id {
+    fn id(name: &'static str) -> Id {
         Id::root().child(name)
     }
 
