@@ -111,25 +111,27 @@ impl Desk {
     }
 
     /// Polls user code with the waker to use, after [`enter`](Self::enter). Parks the actor if the code
-    /// is pending, as `is_pending` tells. `outer` is what the task is woken by.
+    /// is pending, as `is_pending` tells. `outer` is what the task is woken by; `is_first` is for the
+    /// first poll of a code, before which the desk was [left](Self::leave).
     #[inline]
     pub fn poll<R>(
         &self,
         outer: &Waker,
+        is_first: bool,
         poll: impl FnOnce(&Waker) -> R,
         is_pending: impl FnOnce(&R) -> bool,
     ) -> R {
-        self.leave();
-        if !self.is_known.load(Ordering::Relaxed) {
-            return poll(outer);
-        }
-        if self.bell.rung.load(Ordering::Relaxed) {
+        if !is_first {
+            self.leave();
             // Acquires what was written before the ring, which the poll is to see.
             self.bell.rung.swap(false, Ordering::AcqRel);
         }
+        if !self.is_known.load(Ordering::Relaxed) {
+            return poll(outer);
+        }
         let polled = poll(&self.waker);
         if is_pending(&polled) {
-            self.park();
+            self.park(outer, is_first);
         }
         polled
     }
@@ -143,8 +145,14 @@ impl Desk {
         }
     }
 
-    fn park(&self) {
+    #[inline(never)]
+    fn park(&self, outer: &Waker, is_first: bool) {
         if self.bell.has_rung() {
+            // Most code is done at its first poll, which does not look for a ring that was meant for
+            // the code before it: then it is polled once more.
+            if is_first {
+                outer.wake_by_ref();
+            }
             return;
         }
         let Some(end) = self.info.far_end() else {
@@ -164,9 +172,9 @@ impl Desk {
         self.is_parked.store(true, Ordering::Relaxed);
         self.info.park(Parked {
             bell: self.bell.clone(),
-            end,
+            end: end.clone(),
         });
-        search(&self.info);
+        search(&self.info, &end);
     }
 }
 
@@ -290,7 +298,11 @@ impl Step {
 }
 
 /// Follows the waits from an actor; refuses the last one if they come back to it.
-fn search(start: &Arc<TaskInfo>) {
+fn search(start: &Arc<TaskInfo>, end: &Arc<dyn FarEnd>) {
+    // Nearly always the other one is at work, or at rest.
+    if !end.holder().is_some_and(|holder| holder.is_parked()) {
+        return;
+    }
     let Some(first) = Step::of(start) else {
         return;
     };

@@ -228,6 +228,11 @@ impl TaskInfo {
         (!parked.is_rung()).then(|| (*number, parked.end.clone()))
     }
 
+    /// Returns whether it is parked. One that parks later searches itself.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.waits.lock().parked.is_some()
+    }
+
     pub(crate) fn set_desk(&self, desk: usize) {
         self.desk.store(desk, Relaxed);
     }

@@ -67,7 +67,8 @@ pub(crate) async fn put<A: Actor>(
         Tried::Closed => Err(PutError::Closed),
         Tried::Full if overflow == Overflow::Fail => Err(PutError::Full),
         Tried::Full if current::with_task(|task| task.kind == TaskKind::Actor) == Some(true) => {
-            room::wait(mailbox, slot, target).await
+            // In a box: a future that seldom waits for room should not be as large as one that does.
+            Box::pin(room::wait(mailbox, slot, target)).await
         }
         Tried::Full => mailbox.send_from(slot).await.map_err(PutError::from),
     }

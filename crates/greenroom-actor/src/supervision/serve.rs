@@ -263,7 +263,7 @@ impl<A: Actor> Life<A> {
                 unwind::catch(|| running.as_mut().poll(&mut task::Context::from_waker(waker)))
             };
             let is_pending = |polled: &Result<Poll<()>, _>| matches!(polled, Ok(Poll::Pending));
-            let polled = self.desk.poll(cx.waker(), poll, is_pending);
+            let polled = self.desk.poll(cx.waker(), is_first, poll, is_pending);
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
                 Ok(Poll::Ready(())) if message_end.is_some() => {
@@ -310,7 +310,7 @@ impl<A: Actor> Life<A> {
                 let _watch = current::enter_watch(waker);
                 future.as_mut().poll(&mut task::Context::from_waker(waker))
             };
-            self.desk.poll(cx.waker(), poll, Poll::is_pending)
+            self.desk.poll(cx.waker(), false, poll, Poll::is_pending)
         })
         .await
     }

@@ -95,7 +95,7 @@ impl Player {
             let far = || Some(end.clone() as Arc<dyn FarEnd>);
             wait.poll_for(&mut Context::from_waker(waker), || None, None, far)
         };
-        let polled = self.desk.poll(outer, poll, Poll::is_pending);
+        let polled = self.desk.poll(outer, false, poll, Poll::is_pending);
         assert!(polled.is_pending());
     }
 
