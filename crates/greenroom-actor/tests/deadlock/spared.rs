@@ -180,9 +180,10 @@ fn an_ask_that_moves_to_a_task_is_answered() {
                 Poll::Ready(())
             })
             .await;
-            scope.go(async move { Ok(ask.await?) })
+            [scope.go(async move { Ok(ask.await?) })]
         });
-        assert!(matches!(moved.await?.await?, Reached::End));
+        let [task] = moved.await?;
+        assert!(matches!(task.await?, Reached::End));
         Ok(())
     });
 }

@@ -82,8 +82,9 @@ impl WaitGraph {
         dot
     }
 
-    fn new(waits: BTreeSet<WaitEdge>, unanswered: Vec<String>) -> Self {
-        let waits: Vec<_> = waits.into_iter().collect();
+    fn new(mut waits: Vec<WaitEdge>, unanswered: Vec<String>) -> Self {
+        waits.sort_unstable();
+        waits.dedup();
         let circles = circles(&waits);
         Self {
             waits,
@@ -171,8 +172,8 @@ impl Registry {
         }
     }
 
-    fn waits(&self, tasks: &[Arc<TaskInfo>], now: Instant) -> BTreeSet<WaitEdge> {
-        let mut waits = BTreeSet::new();
+    fn waits(&self, tasks: &[Arc<TaskInfo>], now: Instant) -> Vec<WaitEdge> {
+        let mut waits = Vec::new();
         for task in tasks {
             waits.extend(edges(task));
         }
