@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use greenroom_core::Id;
 use greenroom_core::channel::{SendFromError, Sender, TrySendError};
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::task::{TaskInfo, TaskKind, WaitKind};
+use greenroom_core::task::{TaskInfo, WaitKind};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Id, current};
 use parking_lot::Mutex;
 
 use super::{BoxedEnvelope, Overflow, room};
@@ -66,11 +66,8 @@ pub(crate) async fn put<A: Actor>(
         Tried::Accepted => Ok(()),
         Tried::Closed => Err(PutError::Closed),
         Tried::Full if overflow == Overflow::Fail => Err(PutError::Full),
-        Tried::Full if current::with_task(|task| task.kind == TaskKind::Actor) == Some(true) => {
-            // In a box: a future that seldom waits for room should not be as large as one that does.
-            Box::pin(room::wait(mailbox, slot, target)).await
-        }
-        Tried::Full => mailbox.send_from(slot).await.map_err(PutError::from),
+        // In a box: few wait for room, and the future of all others stays small.
+        Tried::Full => Box::pin(room::wait(mailbox, slot, target)).await,
     }
 }
 

@@ -1,16 +1,16 @@
-//! An actor's wait for room in a mailbox, which may be one that it waits for itself to make.
+//! The wait for room in a mailbox, which may be one that the waiter waits for itself to make.
 
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use greenroom_core::Id;
 use greenroom_core::channel::{SendFromError, Sender};
 use greenroom_core::cycle::{self, FarEnd};
 use greenroom_core::error::ContextError;
-use greenroom_core::task::{TaskInfo, WaitKind};
+use greenroom_core::task::{TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
+use greenroom_core::{Id, current};
 use parking_lot::Mutex;
 
 use super::BoxedEnvelope;
@@ -23,6 +23,9 @@ pub(super) async fn wait<A: Actor>(
     slot: &mut Option<BoxedEnvelope<A>>,
     target: &Target<'_>,
 ) -> Result<(), PutError> {
+    if current::with_task(|task| task.kind == TaskKind::Actor) != Some(true) {
+        return mailbox.send_from(slot).await.map_err(PutError::from);
+    }
     let room = Arc::new(Room {
         order: target.core.number_wait(),
         owner: target.info.clone(),
