@@ -6,13 +6,18 @@
 //!    the end of the handler tells whether the panic was its own, and answers with that. A forwarded
 //!    message may have two handlers at a time.
 //! 3. A reply to an asker that has gone is dropped outside the lock.
+//! 4. The asked actor holds the way to answer until a handler that may hand it on has begun. From then
+//!    on nobody knows who will answer, and the ask is no part of a certain circle.
+//! 5. An ask that was refused is not handled, though its asker may not have learned of it yet.
 
 use std::fmt;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use greenroom_core::current::Handle;
+use greenroom_core::cycle::{self, FarEnd};
 use greenroom_core::driver::{self, EventKind};
+use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Driver, Id, Panic, current, unwind};
 use parking_lot::Mutex;
 
@@ -24,6 +29,8 @@ pub(crate) enum NoReply {
     Expired,
     Panicked(Panic),
     Restarting,
+    /// The asker would have waited for itself, by this path.
+    Cycle(Vec<Id>),
 }
 
 /// Answers one ask, once, from anywhere.
@@ -37,6 +44,8 @@ pub(crate) struct Cell<R> {
     asker: Option<Id>,
     // Told of the reply, wherever that comes from.
     observer: Option<Arc<dyn Driver>>,
+    // When an actor began the ask; 0 if another did, whose asks are no part of a circle.
+    order: u64,
     state: Mutex<State<R>>,
 }
 
@@ -50,6 +59,12 @@ struct State<R> {
     handlers: usize,
     // The end of a handler is to answer. Invariant 2.
     is_dropped: bool,
+    // The actor that was asked, once an actor waits.
+    asked: Option<Arc<TaskInfo>>,
+    // Invariant 4.
+    is_handed_on: bool,
+    // Invariant 5.
+    is_refused: bool,
     waker: Option<Waker>,
 }
 
@@ -58,17 +73,25 @@ pub(crate) struct Answer<R: Send + 'static>(Arc<Cell<R>>);
 
 /// The mailbox owner's end, for the case that the handler cannot answer.
 pub(crate) trait Unanswered: Send + Sync {
-    fn begin(&self);
+    /// `holds_reply` tells that the handler keeps the way to answer to itself.
+    fn begin(&self, holds_reply: bool);
     fn end(self: Arc<Self>, panic: Option<&Panic>);
 }
 
 /// A message whose handler runs, or is dropped with this.
 pub(crate) struct Begun(Option<Arc<dyn Unanswered>>);
 
-/// Makes both ends of an ask; `home` is the driver of the one who is asked.
-pub(crate) fn pair<R: Send + 'static>(home: &Handle) -> (ReplyTo<R>, Answer<R>) {
+/// Makes both ends of an ask; `home` is the driver of the one who is asked, and `order` numbers it if
+/// an actor asks.
+pub(crate) fn pair<R: Send + 'static>(
+    home: &Handle,
+    order: impl FnOnce() -> u64,
+) -> (ReplyTo<R>, Answer<R>) {
+    let asker = current::with_task(|task| (task.id.clone(), task.kind == TaskKind::Actor));
+    let is_actor = matches!(asker, Some((_, true)));
     let cell = Arc::new(Cell {
-        asker: current::task_id(),
+        asker: asker.map(|(id, _)| id),
+        order: if is_actor { order() } else { 0 },
         observer: current::observer().or_else(|| home.observer().cloned()),
         state: Mutex::new(State {
             answer: None,
@@ -77,6 +100,9 @@ pub(crate) fn pair<R: Send + 'static>(home: &Handle) -> (ReplyTo<R>, Answer<R>) 
             is_started: false,
             handlers: 0,
             is_dropped: false,
+            asked: None,
+            is_handed_on: false,
+            is_refused: false,
             waker: None,
         }),
     });
@@ -99,16 +125,12 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Returns whether nobody waits for the reply: the asker has given up, or it was a `tell`.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|cell| cell.state.lock().is_asker_gone)
+        self.0.as_ref().is_none_or(|cell| cell.is_abandoned())
     }
 
     /// Returns whether the asker of this reply has given up.
     pub(crate) fn is_asker_gone(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|cell| cell.state.lock().is_asker_gone)
+        self.0.as_ref().is_some_and(|cell| cell.is_abandoned())
     }
 
     pub(crate) fn unanswered(&self) -> Option<Arc<dyn Unanswered>> {
@@ -145,6 +167,11 @@ impl<R: Send + 'static> Drop for ReplyTo<R> {
 }
 
 impl<R: Send + 'static> Cell<R> {
+    fn is_abandoned(&self) -> bool {
+        let state = self.state.lock();
+        state.is_asker_gone || state.is_refused
+    }
+
     fn deliver(cell: Arc<Self>, answer: Result<R, NoReply>) {
         // Invariant 1.
         if std::mem::replace(&mut cell.state.lock().is_answered, true) {
@@ -174,9 +201,10 @@ impl<R: Send + 'static> Cell<R> {
 }
 
 impl<R: Send + 'static> Unanswered for Cell<R> {
-    fn begin(&self) {
+    fn begin(&self, holds_reply: bool) {
         let mut state = self.state.lock();
         state.is_started = true;
+        state.is_handed_on |= !holds_reply;
         state.handlers += 1;
     }
 
@@ -197,11 +225,51 @@ impl<R: Send + 'static> Unanswered for Cell<R> {
     }
 }
 
+impl<R: Send + 'static> FarEnd for Cell<R> {
+    fn holder(&self) -> Option<Arc<TaskInfo>> {
+        let state = self.state.lock();
+        if state.is_answered || state.is_handed_on || state.is_asker_gone {
+            return None;
+        }
+        state.asked.clone()
+    }
+
+    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+        let state = self.state.lock();
+        let is_waiting = |there: &Waker| cycle::is_same(there, waker) && !state.is_answered;
+        state.waker.as_ref().is_some_and(is_waiting).then_some(1)
+    }
+
+    fn order(&self) -> u64 {
+        self.order
+    }
+
+    fn refuse(self: Arc<Self>, path: Vec<Id>) {
+        {
+            let mut state = self.state.lock();
+            if state.is_answered {
+                return;
+            }
+            // Invariant 5.
+            state.is_refused = true;
+        }
+        Cell::deliver(self, Err(NoReply::Cycle(path)));
+    }
+}
+
+impl<R> fmt::Debug for Cell<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ask")
+            .field("asker", &self.asker)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Begun {
-    /// Says that the handler begins.
-    pub(crate) fn new(unanswered: Option<Arc<dyn Unanswered>>) -> Self {
+    /// Says that the handler begins, and whether it keeps the way to answer to itself.
+    pub(crate) fn new(unanswered: Option<Arc<dyn Unanswered>>, holds_reply: bool) -> Self {
         if let Some(unanswered) = &unanswered {
-            unanswered.begin();
+            unanswered.begin(holds_reply);
         }
         Self(unanswered)
     }
@@ -233,6 +301,12 @@ impl<R: Send + 'static> Answer<R> {
     /// Returns whether the handler has begun.
     pub(crate) fn is_started(&self) -> bool {
         self.0.state.lock().is_started
+    }
+
+    /// Returns the ask as the far end of an actor's wait for another's answer.
+    pub(crate) fn far_end(&self, asked: &Arc<TaskInfo>) -> Arc<dyn FarEnd> {
+        self.0.state.lock().asked = Some(asked.clone());
+        self.0.clone()
     }
 
     pub(crate) fn poll(&self, cx: &mut task::Context<'_>) -> Poll<Result<R, NoReply>> {

@@ -245,6 +245,13 @@ pub fn enter_context(context: Context) -> Entered {
     entered(|c| Undo::Context(c.context.replace(context), c.watch.take()))
 }
 
+/// Makes a context current until the guard is dropped, and says that its end wakes `waker` already; see
+/// [`enter_watch`].
+pub fn enter_watched_context(context: Context, waker: &Waker) -> Entered {
+    let key = key(waker);
+    entered(|c| Undo::Context(c.context.replace(context), c.watch.replace(key)))
+}
+
 /// Says, until the guard is dropped, that the end of the current context wakes `waker` already: waits
 /// that are polled with it need not register themselves.
 ///
@@ -299,6 +306,14 @@ pub fn context() -> Option<Context> {
 /// Calls `f` with the current task, without a reference count.
 pub fn with_task<R>(f: impl FnOnce(&Arc<TaskInfo>) -> R) -> Option<R> {
     read(|c| c.task.as_ref().map(f))
+}
+
+/// Returns the current task, if what identifies the waker of its desk is this.
+pub(crate) fn task_at_desk(desk: usize) -> Option<Arc<TaskInfo>> {
+    read(|c| {
+        let at_desk = |task: &&Arc<TaskInfo>| desk != 0 && task.is_desk(desk);
+        c.task.as_ref().filter(at_desk).cloned()
+    })
 }
 
 /// Returns how the current context ended, if it has.

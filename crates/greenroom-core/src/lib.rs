@@ -7,6 +7,7 @@ pub mod blocking;
 pub mod channel;
 pub mod context;
 pub mod current;
+pub mod cycle;
 pub mod driver;
 pub mod error;
 mod exit;

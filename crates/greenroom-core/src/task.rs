@@ -6,13 +6,15 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use crate::context::{CancelCauseHandle, Context};
+use crate::cycle::{FarEnd, Parked};
 use crate::error::Cause;
 use crate::id::Id;
 
@@ -95,6 +97,10 @@ pub struct TaskInfo {
     waits: Mutex<Waits>,
     // Sections that outlive a cancel, see `Shield`. Written by the task itself only.
     shields: AtomicUsize,
+    // What identifies the waker of an actor's desk, and how many clones of it contexts hold; see
+    // `cycle`. Written by the task itself, and by who drops what it had polled.
+    desk: AtomicUsize,
+    context_clones: AtomicUsize,
     cancel: Option<CancelCauseHandle>,
 }
 
@@ -114,6 +120,8 @@ impl TaskInfo {
             since,
             waits: Mutex::default(),
             shields: AtomicUsize::new(0),
+            desk: AtomicUsize::new(0),
+            context_clones: AtomicUsize::new(0),
             cancel: None,
         }
     }
@@ -141,6 +149,21 @@ impl TaskInfo {
         waits.last.as_ref().map(|(_, waiting)| waiting.clone())
     }
 
+    /// Returns all that it waits for, in the order in which the waits began.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Waiting> {
+        let waits = self.waits.lock();
+        let last = waits.last.iter().map(|(_, waiting)| waiting);
+        waits.earlier.values().chain(last).cloned().collect()
+    }
+
+    /// Returns for whom it waits, if it is certain that it does nothing else; see [`cycle`](crate::cycle).
+    #[must_use]
+    pub fn waits_only_for(&self) -> Option<Id> {
+        let (_, end) = self.parked()?;
+        end.holder().map(|holder| holder.id.clone())
+    }
+
     /// Returns whether it is in a section that outlives a cancel.
     #[must_use]
     pub fn is_shielded(&self) -> bool {
@@ -155,18 +178,79 @@ impl TaskInfo {
     pub fn set_waiting(&self, waiting: Option<Waiting>) {
         let mut waits = self.waits.lock();
         (waits.last, waits.earlier) = (None, BTreeMap::new());
+        let ends = std::mem::take(&mut waits.ends);
         if let Some(waiting) = waiting {
             let _key = waits.begin(waiting);
         }
+        drop(waits);
+        drop(ends);
     }
 
-    pub(crate) fn begin_wait(&self, waiting: Waiting) -> u64 {
-        self.waits.lock().begin(waiting)
+    pub(crate) fn begin_wait(&self, waiting: Waiting, end: Option<Arc<dyn FarEnd>>) -> u64 {
+        let mut waits = self.waits.lock();
+        let key = waits.begin(waiting);
+        if let Some(end) = end {
+            waits.ends.push((key, end));
+        }
+        key
     }
 
     /// Ends a wait that was begun, unless something was set in its place.
     pub(crate) fn end_wait(&self, key: u64) {
-        self.waits.lock().end(key);
+        let end = self.waits.lock().end(key);
+        // After the lock: with a far end an answer may go.
+        drop(end);
+    }
+
+    /// Returns the far end of its waits, if one of them has one and no other has.
+    pub(crate) fn far_end(&self) -> Option<Arc<dyn FarEnd>> {
+        match &*self.waits.lock().ends {
+            [(_, end)] => Some(end.clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn park(&self, parked: Parked) {
+        let mut waits = self.waits.lock();
+        waits.begun += 1;
+        waits.parked = Some((waits.begun, parked));
+    }
+
+    pub(crate) fn unpark(&self) {
+        let parked = self.waits.lock().parked.take();
+        drop(parked);
+    }
+
+    /// Returns a number of this parking, and the far end, if it is parked and not woken.
+    pub(crate) fn parked(&self) -> Option<(u64, Arc<dyn FarEnd>)> {
+        let waits = self.waits.lock();
+        let (number, parked) = waits.parked.as_ref()?;
+        (!parked.is_rung()).then(|| (*number, parked.end.clone()))
+    }
+
+    /// Returns whether it is parked. One that parks later searches itself.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.waits.lock().parked.is_some()
+    }
+
+    pub(crate) fn set_desk(&self, desk: usize) {
+        self.desk.store(desk, Relaxed);
+    }
+
+    pub(crate) fn is_desk(&self, desk: usize) -> bool {
+        self.desk.load(Relaxed) == desk
+    }
+
+    pub(crate) fn context_clones(&self) -> usize {
+        self.context_clones.load(Acquire)
+    }
+
+    pub(crate) fn add_context_clones(&self, clones: usize) {
+        self.context_clones.fetch_add(clones, Relaxed);
+    }
+
+    pub(crate) fn remove_context_clones(&self, clones: usize) {
+        self.context_clones.fetch_sub(clones, Release);
     }
 }
 
@@ -256,6 +340,9 @@ struct Waits {
     begun: u64,
     last: Option<(u64, Waiting)>,
     earlier: BTreeMap<u64, Waiting>,
+    // Of those waits of an actor whose far end is known. Apart, since nearly no wait has one.
+    ends: Vec<(u64, Arc<dyn FarEnd>)>,
+    parked: Option<(u64, Parked)>,
 }
 
 impl Waits {
@@ -267,11 +354,20 @@ impl Waits {
         self.begun
     }
 
-    fn end(&mut self, key: u64) {
+    #[inline]
+    fn end(&mut self, key: u64) -> Option<Arc<dyn FarEnd>> {
         if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
-            self.last = self.earlier.pop_last();
+            self.last = match self.earlier.is_empty() {
+                true => None,
+                false => self.earlier.pop_last(),
+            };
         } else {
             self.earlier.remove(&key);
         }
+        if self.ends.is_empty() {
+            return None;
+        }
+        let place = self.ends.iter().position(|(of, _)| *of == key)?;
+        Some(self.ends.remove(place).1)
     }
 }

@@ -8,9 +8,10 @@ use std::task::{self, Poll};
 
 use crate::context::{self, Registration};
 use crate::current::{self, Waiter, Watching};
+use crate::cycle::FarEnd;
 use crate::error::ContextError;
 use crate::id::Id;
-use crate::task::{TaskInfo, WaitKind, Waiting};
+use crate::task::{TaskInfo, TaskKind, WaitKind, Waiting};
 
 /// The context's and the registry's side of one pending future.
 ///
@@ -51,6 +52,18 @@ impl Wait {
         on: impl FnOnce() -> Option<Id>,
         fallback: Option<&context::Context>,
     ) -> Poll<ContextError> {
+        self.poll_for(cx, on, fallback, || None)
+    }
+
+    /// As [`poll`](Self::poll), for a wait whose far end is known: `end` is asked for when an actor
+    /// begins to wait; see [`cycle`](crate::cycle).
+    pub fn poll_for(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        on: impl FnOnce() -> Option<Id>,
+        fallback: Option<&context::Context>,
+        end: impl FnOnce() -> Option<Arc<dyn FarEnd>>,
+    ) -> Poll<ContextError> {
         let (watching, waiter) = current::look(cx.waker(), self.told_task());
         let ended = match watching {
             Watching::Ended => current::ended(),
@@ -70,7 +83,7 @@ impl Wait {
             return Poll::Ready(error);
         }
         if let Waiter::Other(task) = waiter {
-            self.tell_of(task, on);
+            self.tell_of(task, on, end);
         }
         Poll::Pending
     }
@@ -79,7 +92,7 @@ impl Wait {
     /// context has ended.
     pub fn tell(&mut self, on: impl FnOnce() -> Option<Id>) {
         if let Waiter::Other(task) = current::waiter(self.told_task()) {
-            self.tell_of(task, on);
+            self.tell_of(task, on, || None);
         }
     }
 
@@ -87,11 +100,20 @@ impl Wait {
         self.told.as_ref().map(|(task, _)| task)
     }
 
-    fn tell_of(&mut self, task: Option<Arc<TaskInfo>>, on: impl FnOnce() -> Option<Id>) {
+    fn tell_of(
+        &mut self,
+        task: Option<Arc<TaskInfo>>,
+        on: impl FnOnce() -> Option<Id>,
+        end: impl FnOnce() -> Option<Arc<dyn FarEnd>>,
+    ) {
         self.end_told();
         self.told = task.map(|task| {
             let (kind, on) = (self.kind, on());
-            let key = task.begin_wait(Waiting { kind, on });
+            let end = match task.kind {
+                TaskKind::Actor => end(),
+                _ => None,
+            };
+            let key = task.begin_wait(Waiting { kind, on }, end);
             (task, key)
         });
     }

@@ -43,7 +43,7 @@
 //! | wait for one of n channels | [`Select`](select::Select) |
 //! | wait for time, once or again and again | [`time`] |
 //! | use Go's patterns | [`patterns`] |
-//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`] |
+//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`], [`Runtime::wait_graph`] |
 //! | decide what becomes of a failure | [`Restart`], [`supervision`] |
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |

@@ -105,6 +105,10 @@ pub trait HandlerLater<M: Send + 'static>: Actor {
     /// What an ask of `M` gives.
     type Reply: Send + 'static;
 
+    /// Whether the handler alone has the address for the reply until it returns.
+    #[doc(hidden)]
+    const HOLDS_REPLY: bool = false;
+
     /// Takes one message, and the address for its reply. Dropping that answers `AskError::Dropped`.
     fn handle(
         &mut self,
@@ -116,6 +120,8 @@ pub trait HandlerLater<M: Send + 'static>: Actor {
 
 impl<M: Send + 'static, A: Handler<M>> HandlerLater<M> for A {
     type Reply = <A as Handler<M>>::Reply;
+
+    const HOLDS_REPLY: bool = true;
 
     async fn handle(
         &mut self,

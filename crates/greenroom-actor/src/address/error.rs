@@ -49,15 +49,13 @@ pub enum AskError {
 }
 
 impl AskError {
-    pub(crate) fn from_put(error: PutError, target: &Id) -> Self {
+    pub(crate) fn from_put(error: PutError) -> Self {
         match error {
             PutError::Closed => Self::Closed,
             PutError::Full => Self::Full,
             PutError::Cancelled(cause) => Self::Cancelled(cause),
             PutError::Deadline => Self::DeadlineInMailbox,
-            PutError::Cycle => Self::Cycle {
-                path: vec![target.clone(), target.clone()],
-            },
+            PutError::Cycle(path) => Self::Cycle { path },
         }
     }
 
@@ -68,6 +66,7 @@ impl AskError {
             NoReply::Expired => Self::DeadlineInMailbox,
             NoReply::Panicked(panic) => Self::Panicked(panic),
             NoReply::Restarting => Self::Restarting,
+            NoReply::Cycle(path) => Self::Cycle { path },
         }
     }
 }
@@ -166,8 +165,9 @@ with_message! {
         Cancelled(Cause) => "tell cancelled",
         /// The deadline of the sender's context passed.
         Deadline => "deadline exceeded while waiting for room in the mailbox",
-        /// The sender is the actor itself, whose mailbox is full: only its own handler could make room.
-        Cycle => "an actor would wait for room in its own mailbox",
+        /// Only the sender itself could make room, by waiting no longer: the path, from the sender back to
+        /// the sender.
+        Cycle(Vec<Id>) => "the sender would wait for itself to make room in the mailbox",
     }
 }
 
@@ -188,7 +188,7 @@ impl<M> TellError<M> {
             PutError::Full => Self::Full(message),
             PutError::Cancelled(cause) => Self::Cancelled(message, cause),
             PutError::Deadline => Self::Deadline(message),
-            PutError::Cycle => Self::Cycle(message),
+            PutError::Cycle(path) => Self::Cycle(message, path),
         }
     }
 
@@ -199,7 +199,7 @@ impl<M> TellError<M> {
             | Self::Full(message)
             | Self::Cancelled(message, _)
             | Self::Deadline(message)
-            | Self::Cycle(message) => message,
+            | Self::Cycle(message, _) => message,
         }
     }
 }
@@ -212,7 +212,7 @@ impl<M> TellError<M> {
             Self::Full(message) => TellError::Full(f(message)),
             Self::Cancelled(message, cause) => TellError::Cancelled(f(message), cause),
             Self::Deadline(message) => TellError::Deadline(f(message)),
-            Self::Cycle(message) => TellError::Cycle(f(message)),
+            Self::Cycle(message, path) => TellError::Cycle(f(message), path),
         }
     }
 }

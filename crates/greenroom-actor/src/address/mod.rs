@@ -54,6 +54,14 @@ impl<A: Actor> Address<A> {
     /// deadline, cause and values travel with the message. A message whose asker has gone is skipped.
     /// Outside our tasks the runtime's root context counts.
     ///
+    /// # Circles
+    /// A handler that asks its own actor, or one whose handler waits for this actor, would wait for ever.
+    /// That is refused with [`AskError::Cycle`], also if a deadline would end it: the answer cannot come.
+    /// Of a circle the ask that was begun last is refused, and the others go on. It is refused only if it
+    /// is certain, that is, if the handlers all the way round await nothing else at the same time, and
+    /// none of them has handed its reply address on; all else is shown by
+    /// [`Runtime::wait_graph`](crate::Runtime::wait_graph).
+    ///
     /// # Errors
     /// See [`AskError`], every cause apart.
     ///
@@ -78,12 +86,6 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let target = self.id();
-        if current::with_task(|task| task.id.is_same(target)) == Some(true) {
-            return Err(AskError::Cycle {
-                path: vec![target.clone(), target.clone()],
-            });
-        }
         let Some(context) = Context::current() else {
             // Our waits look at the current context: outside our tasks the root stands in.
             let root = self.station.root().clone();
@@ -120,7 +122,8 @@ impl<A: Actor> Address<A> {
                     (why, _) => AskError::from_no_reply(why),
                 }));
             }
-            wait.poll(cx, || Some(self.id().clone()), None)
+            let end = || Some(answer.far_end(&self.station.info));
+            wait.poll_for(cx, || Some(self.id().clone()), None, end)
                 .map(|ended| Err(by_context(ended)))
         })
         .await
@@ -153,10 +156,11 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let (reply, answer) = reply::pair(self.station.root().driver());
+        let core = &self.station.scope.core;
+        let (reply, answer) = reply::pair(core.context().driver(), || core.number_wait());
         match self.put(message, reply, context).await {
             Ok(()) => Ok(answer),
-            Err((_, error)) => Err(AskError::from_put(error, self.id())),
+            Err((_, error)) => Err(AskError::from_put(error)),
         }
     }
 
@@ -346,8 +350,8 @@ impl<A: Actor> Address<A> {
 
     fn target(&self) -> Target<'_> {
         Target {
-            id: self.id(),
-            home: self.station.root().driver(),
+            info: &self.station.info,
+            core: &self.station.scope.core,
         }
     }
 

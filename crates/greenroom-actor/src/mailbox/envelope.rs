@@ -23,8 +23,9 @@ pub(crate) trait Envelope<A: Actor>: Send {
     /// Whether nobody waits for the answer any more.
     fn is_asker_gone(&self) -> bool;
 
-    /// The way to answer for a handler that panics.
-    fn unanswered(&self) -> Option<Arc<dyn Unanswered>>;
+    /// The way to answer for a handler that panics, and whether the handler keeps the reply address to
+    /// itself.
+    fn unanswered(&self) -> (Option<Arc<dyn Unanswered>>, bool);
 
     /// Makes the handler's future, which borrows the state.
     fn handle<'a>(
@@ -62,8 +63,8 @@ where
         self.reply.is_asker_gone()
     }
 
-    fn unanswered(&self) -> Option<Arc<dyn Unanswered>> {
-        self.reply.unanswered()
+    fn unanswered(&self) -> (Option<Arc<dyn Unanswered>>, bool) {
+        (self.reply.unanswered(), A::HOLDS_REPLY)
     }
 
     fn handle<'a>(

@@ -4,6 +4,7 @@
 mod control;
 mod envelope;
 mod put;
+mod room;
 
 pub(crate) use control::{Control, Order, Signal};
 pub(crate) use envelope::{BoxedEnvelope, Packed};

@@ -6,17 +6,19 @@
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
+use greenroom_core::Id;
 use greenroom_core::channel::{SendFromError, Sender, TrySendError};
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::task::WaitKind;
+use greenroom_core::task::{TaskInfo, WaitKind};
+use greenroom_core::unwind;
 use greenroom_core::wait::Wait;
-use greenroom_core::{Id, current, unwind};
 use parking_lot::Mutex;
 
-use super::{BoxedEnvelope, Overflow};
+use super::{BoxedEnvelope, Overflow, room};
 use crate::actor::Actor;
+use crate::runtime::Core;
 
 /// Why an envelope did not get in.
 pub(crate) enum PutError {
@@ -24,14 +26,24 @@ pub(crate) enum PutError {
     Full,
     Cancelled(Cause),
     Deadline,
-    /// The sender is the receiver, and would wait for itself to make room.
-    Cycle,
+    /// The sender would wait for itself to make room, by this path.
+    Cycle(Vec<Id>),
 }
 
-/// Whose mailbox it is, and the driver of that runtime.
+/// Whose mailbox it is, and what that runtime shares.
 pub(crate) struct Target<'a> {
-    pub(crate) id: &'a Id,
-    pub(crate) home: &'a Handle,
+    pub(crate) info: &'a Arc<TaskInfo>,
+    pub(crate) core: &'a Core,
+}
+
+impl<'a> Target<'a> {
+    fn id(&self) -> &'a Id {
+        &self.info.id
+    }
+
+    fn home(&self) -> &'a Handle {
+        self.core.context().driver()
+    }
 }
 
 /// Puts an envelope into a mailbox, waiting for room. On error it is back in the slot.
@@ -47,24 +59,26 @@ pub(crate) async fn put<A: Actor>(
             greenroom_core::error::ContextError::Deadline(_) => PutError::Deadline,
         });
     }
-    let Target { id, home } = target;
-    let first = match home.observer() {
+    let first = match target.home().observer() {
         None => attempt(mailbox, slot),
-        Some(observer) => on_its_way(&**observer, mailbox, slot, id).await?,
+        Some(observer) => on_its_way(&**observer, mailbox, slot, target.id()).await?,
     };
     match first {
         Tried::Accepted => Ok(()),
         Tried::Closed => Err(PutError::Closed),
         Tried::Full if overflow == Overflow::Fail => Err(PutError::Full),
-        // Only its own handler could make room, and that is the one that would wait.
-        Tried::Full if current::with_task(|task| task.id.is_same(id)) == Some(true) => {
-            Err(PutError::Cycle)
+        // In a box: few wait for room, and the future of all others stays small.
+        Tried::Full => Box::pin(room::wait(mailbox, slot, target)).await,
+    }
+}
+
+impl From<SendFromError> for PutError {
+    fn from(error: SendFromError) -> Self {
+        match error {
+            SendFromError::Cancelled(cause) => Self::Cancelled(cause),
+            SendFromError::Deadline => Self::Deadline,
+            _ => Self::Closed,
         }
-        Tried::Full => mailbox.send_from(slot).await.map_err(|error| match error {
-            SendFromError::Cancelled(cause) => PutError::Cancelled(cause),
-            SendFromError::Deadline => PutError::Deadline,
-            _ => PutError::Closed,
-        }),
     }
 }
 
@@ -77,8 +91,8 @@ pub(crate) fn try_put<A: Actor>(
     let label = label(slot);
     match attempt(mailbox, slot) {
         Tried::Accepted => {
-            let id = || Some(target.id.clone());
-            driver::report_at(target.home, EventKind::Message, id, label);
+            let id = || Some(target.id().clone());
+            driver::report_at(target.home(), EventKind::Message, id, label);
             Ok(())
         }
         Tried::Full => Err(PutError::Full),

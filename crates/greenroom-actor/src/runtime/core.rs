@@ -1,7 +1,7 @@
 //! What the parts of a runtime share.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::thread::JoinHandle;
@@ -28,6 +28,8 @@ pub(crate) struct Core {
     pub(super) hubs: Vec<Arc<Hub>>,
     drivers: Vec<Handle>,
     next: AtomicUsize,
+    // How many waits for another's user code the actors have begun.
+    waits: AtomicU64,
     is_single: bool,
     pub(super) ended: Latch,
     pub(super) system: Mutex<Option<JoinHandle<()>>>,
@@ -68,6 +70,7 @@ impl Core {
             keeper,
             hubs,
             next: AtomicUsize::new(0),
+            waits: AtomicU64::new(0),
             is_single,
             ended,
             system: Mutex::new(system),
@@ -98,6 +101,11 @@ impl Core {
     /// Returns the arbiter for something that is placed here from wherever this is called.
     pub(crate) fn home(&self) -> usize {
         self.current().unwrap_or_else(|| self.next_arbiter())
+    }
+
+    /// Numbers a wait of an actor. Of two of which one caused the other, the cause has the lower number.
+    pub(crate) fn number_wait(&self) -> u64 {
+        self.waits.fetch_add(1, Relaxed) + 1
     }
 
     pub(crate) fn driver_at(&self, arbiter: usize) -> Arc<dyn Driver> {

@@ -13,7 +13,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::registry::{Registry, Snapshot};
+use greenroom_core::registry::{Registry, Snapshot, WaitGraph};
 use greenroom_core::{Context, Driver, Name, Result};
 
 pub use alive::{Alive, Living};
@@ -203,6 +203,37 @@ impl Runtime {
             Ok(alive) => alive.assert_no_leaks(),
             Err(on_arbiter) => panic!("{on_arbiter}"),
         }
+    }
+
+    /// Returns who waits for whom, and the circles among them; see [`WaitGraph`]. Waits up to a second of
+    /// the runtime's time for arbiters that are busy, and names those that did not answer.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only reads.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// use greenroom_core::task::WaitKind;
+    /// use greenroom_core::{channel, task::yield_now};
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// let inside = runtime.clone();
+    /// runtime.block_on(|scope| async move {
+    ///     let (give, take) = channel::bounded::<u8>(1);
+    ///     let waits = scope.go(async move { Ok(take.recv().await?) });
+    ///     yield_now().await;
+    ///     let graph = inside.wait_graph().await;
+    ///     let wait = graph.waits.iter().find(|wait| Some(&wait.waiter) == waits.id());
+    ///     assert_eq!(wait.map(|wait| wait.kind), Some(WaitKind::Receive));
+    ///     assert!(graph.circles.is_empty(), "{graph}");
+    ///     give.send(1).await?;
+    ///     Ok(waits.await?)
+    /// })?;
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub async fn wait_graph(&self) -> WaitGraph {
+        let patience = Duration::from_secs(1);
+        self.registry().wait_graph(self.context(), patience).await
     }
 
     /// Returns how many arbiters there are.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::time::Duration;
 
+use greenroom_core::registry::WaitGraph;
 use greenroom_core::{Result, current, unwind};
 
 use super::alive::{self, Alive};
@@ -103,6 +104,17 @@ impl SingleThread {
     pub fn alive(&self) -> Alive {
         self.assert_may_block();
         self.thread().block_on(alive::look(self.runtime.core()))
+    }
+
+    /// Returns who waits for whom; see [`Runtime::wait_graph`]. Call that on a clone of the [`Runtime`]
+    /// inside the body.
+    ///
+    /// # Panics
+    /// It is called inside a task, or inside another asynchronous runtime.
+    #[track_caller]
+    pub fn wait_graph(&self) -> WaitGraph {
+        self.assert_may_block();
+        self.thread().block_on(self.runtime.wait_graph())
     }
 
     /// Checks that nothing lives that nobody waits for; see [`Runtime::assert_no_leaks`].

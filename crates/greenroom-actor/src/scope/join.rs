@@ -155,6 +155,15 @@ impl<T: Send + 'static> JoinCell<T> {
     }
 }
 
+impl<T> JoinCell<T> {
+    /// Forgets who waits: nobody polls any more.
+    pub(crate) fn leave(&self) {
+        let waiter = self.0.lock().waiter.take();
+        // After the lock: the end of a foreign waker may run anything.
+        drop(waiter);
+    }
+}
+
 /// Waits for a task and takes its value; also cancels it.
 ///
 /// Dropping the handle leaves the task running: its scope waits for it. Await the handle, or
@@ -239,6 +248,13 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
         this.wait
             .poll(cx, || id.clone(), None)
             .map(|ended| Err(JoinError::WaitEnded(ended)))
+    }
+}
+
+// A waker that stayed behind would count as something that may wake its actor yet.
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        self.cell.leave();
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use greenroom_core::channel::Receiver;
 use greenroom_core::context::Registration;
+use greenroom_core::cycle::Desk;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
 use greenroom_core::registry::ActorState;
@@ -38,6 +39,8 @@ pub(super) type Started = Box<dyn FnOnce(Result<(), ExitReason>) + Send>;
 
 pub(super) struct Life<A: Actor> {
     pub(super) station: Arc<Station<A>>,
+    /// Where its user code is polled, so that a circle of waits is seen.
+    pub(super) desk: Arc<Desk>,
     pub(super) mailbox: Receiver<BoxedEnvelope<A>>,
     pub(super) factory: Factory<A>,
     pub(super) restart: Restart,
@@ -69,12 +72,14 @@ impl<A: Actor> Life<A> {
     /// Lives to the end, woken by the end of the actor's own context.
     pub(super) async fn live(self) {
         let context = self.station.context.clone();
+        let desk = self.desk.clone();
         let mut life = pin!(self.live_unwatched());
         let mut registration = None;
         std::future::poll_fn(|cx| {
             // Whoever waits inside looks for the end itself.
             let _ended = Registration::update(&mut registration, &context, cx.waker());
             let _watch = current::enter_watch(cx.waker());
+            desk.enter(cx.waker());
             life.as_mut().poll(cx)
         })
         .await;
@@ -226,7 +231,7 @@ impl<A: Actor> Life<A> {
             .context
             .without_cancel()
             .with_timeout(self.station.shutdown);
-        let hook = catching(Box::pin(rest.run(actor.stopping(cx)))).await;
+        let hook = catching(Box::pin(self.at_desk(rest.run(actor.stopping(cx))))).await;
         let end = self.or_panicked(hook.map(|_ended| ()), "stopping", end);
         let stopped = unwind::catch(|| actor.stopped());
         self.or_panicked(stopped, "stopped", end)

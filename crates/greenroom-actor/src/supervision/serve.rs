@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{self, Poll, Waker};
 
 use greenroom_core::channel::RecvError;
 use greenroom_core::context::Registration;
+use greenroom_core::cycle::Desk;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::ContextError;
 use greenroom_core::registry::ActorState;
@@ -60,11 +61,20 @@ enum Handled {
     Panicked(Box<dyn std::any::Any + Send>),
 }
 
+/// Leaves the desk when the user code is dropped.
+struct Leaving<'a>(&'a Desk);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 impl<A: Actor> Life<A> {
     /// Starts the actor and serves until it ends.
     pub(super) async fn serve(&mut self, actor: &mut A, cx: &mut ActorContext<A>) -> End {
         let context = self.station.context.clone();
-        let started = self.unless_stopped(context.run(actor.started(cx)));
+        let started = self.unless_stopped(self.at_desk(context.run(actor.started(cx))));
         match catching(Box::pin(started)).await {
             Err(payload) => return self.panicked(payload, "started"),
             Ok(None) => return End::Orderly(ExitReason::Normal),
@@ -153,7 +163,7 @@ impl<A: Actor> Life<A> {
     fn poll_streams(
         &self,
         cx: &mut ActorContext<A>,
-        task: &mut std::task::Context<'_>,
+        task: &mut task::Context<'_>,
     ) -> Poll<Next<A>> {
         match unwind::catch(|| cx.sources.poll(task)) {
             Ok(polled) => polled.map(|envelope| {
@@ -197,7 +207,8 @@ impl<A: Actor> Life<A> {
             return None;
         }
         let message_type = envelope.message_type();
-        let begun = Begun::new(envelope.unanswered());
+        let (unanswered, holds_reply) = envelope.unanswered();
+        let begun = Begun::new(unanswered, holds_reply);
         cx.message = Some(context.clone());
         let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
             Ok(handler) => self.run_handler(handler, &context).await,
@@ -240,17 +251,19 @@ impl<A: Actor> Life<A> {
                 return Poll::Pending;
             };
             let actor_end = station.context.err();
-            // Most handlers return at once: only one that waits is worth a registration.
+            // Most handlers return at once: only one that waits is worth a registration. The first poll
+            // may say that there is one all the same, since that follows before anybody else runs.
             let message_end = if is_first {
                 None
             } else {
                 Registration::update(&mut message_ended, context, cx.waker()).err()
             };
-            let polled = {
-                let _entered = current::enter_context(context.clone());
-                let _watch = (!is_first).then(|| current::enter_watch(cx.waker()));
-                unwind::catch(|| running.as_mut().poll(cx))
+            let poll = |waker: &Waker| {
+                let _entered = current::enter_watched_context(context.clone(), waker);
+                unwind::catch(|| running.as_mut().poll(&mut task::Context::from_waker(waker)))
             };
+            let is_pending = |polled: &Result<Poll<()>, _>| matches!(polled, Ok(Poll::Pending));
+            let polled = self.desk.poll(cx.waker(), is_first, poll, is_pending);
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
                 Ok(Poll::Ready(())) if message_end.is_some() => {
@@ -277,6 +290,7 @@ impl<A: Actor> Life<A> {
                 .map(|()| Handled::Stopped)
         })
         .await;
+        self.desk.leave();
         match (outcome, unwind::drop_caught(handler.take())) {
             (Handled::Panicked(first), Err(second)) => {
                 forget(second);
@@ -285,6 +299,20 @@ impl<A: Actor> Life<A> {
             (_, Err(payload)) => Handled::Panicked(payload),
             (outcome, Ok(())) => outcome,
         }
+    }
+
+    /// Runs user code that waits in the actor's own context, or in one that it makes current itself.
+    pub(super) async fn at_desk<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let _leaving = Leaving(&self.desk);
+        std::future::poll_fn(|cx| {
+            let poll = |waker: &Waker| {
+                let _watch = current::enter_watch(waker);
+                future.as_mut().poll(&mut task::Context::from_waker(waker))
+            };
+            self.desk.poll(cx.waker(), false, poll, Poll::is_pending)
+        })
+        .await
     }
 
     /// Runs a future to its end; `None` when a stop has come and the time to shut down has passed.
@@ -301,11 +329,7 @@ impl<A: Actor> Life<A> {
     /// Ready when the time to shut down has passed since a stop was seen, which is left there.
     ///
     /// A plain timer: a sleep in a context without cancel would shield what is to be dropped.
-    fn poll_patience(
-        &self,
-        patience: &mut Option<After>,
-        cx: &mut std::task::Context<'_>,
-    ) -> Poll<()> {
+    fn poll_patience(&self, patience: &mut Option<After>, cx: &mut task::Context<'_>) -> Poll<()> {
         if patience.is_none() && self.station.control.poll_stop(cx).is_ready() {
             *patience = Some(after(self.station.shutdown));
         }

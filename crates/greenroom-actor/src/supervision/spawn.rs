@@ -5,8 +5,10 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use greenroom_core::cycle::Desk;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
@@ -335,6 +337,7 @@ impl<A: Actor> ActorBuilder<A> {
         let cell = JoinCell::new();
         let life = Life {
             station: station.clone(),
+            desk: Arc::new(Desk::new(station.info.clone())),
             mailbox,
             factory: self.factory,
             restart: self.restart,
@@ -383,6 +386,8 @@ async fn wait_started(
     use greenroom_core::wait::Wait;
 
     let mut wait = Wait::new(WaitKind::Join);
+    // A waker that stayed behind would count as something that may wake its actor yet.
+    let _left = OnDrop::new(|| cell.leave());
     std::future::poll_fn(|cx| {
         if let std::task::Poll::Ready(result) = cell.poll(cx) {
             wait.end();

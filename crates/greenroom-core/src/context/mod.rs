@@ -30,6 +30,7 @@ pub(crate) use node::Node;
 pub use node::Registration;
 
 use crate::current::{self, Handle};
+use crate::cycle::ContextClones;
 use crate::driver::{self, EventKind, Operation};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
@@ -290,6 +291,8 @@ impl Context {
         async move {
             let mut future = pin!(future);
             let mut registration = None;
+            // After the registration here, so that it goes first.
+            let mut clones = None;
             let _shield = context
                 .0
                 .node
@@ -300,9 +303,12 @@ impl Context {
             let outside = shields();
             std::future::poll_fn(|cx| {
                 // Registered first: an end between the poll and the registration would be missed.
+                drop(clones.take());
                 let ended = Registration::update(&mut registration, &context, cx.waker()).err();
-                let _entered = current::enter_context(context.clone());
-                let _watch = current::enter_watch(cx.waker());
+                if ended.is_none() {
+                    clones = ContextClones::of(cx.waker());
+                }
+                let _entered = current::enter_watched_context(context.clone(), cx.waker());
                 match (future.as_mut().poll(cx), ended) {
                     (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
                     (Poll::Pending, Some(error)) if shields() <= outside => Poll::Ready(Err(error)),

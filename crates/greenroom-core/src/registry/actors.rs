@@ -10,6 +10,7 @@ use super::registered::Registered;
 use super::{ActorRecord, Registry, RegistryError};
 use crate::error::Cause;
 use crate::id::{Id, Name};
+use crate::task::TaskInfo;
 
 #[derive(Default)]
 pub(super) struct Actors {
@@ -150,6 +151,13 @@ impl Registry {
             .into_iter()
             .map(|(_, record, name)| ActorRecord::new(&*record, name, now))
             .collect()
+    }
+
+    /// Returns the facts of every living actor, in any order.
+    pub(super) fn actor_infos(&self) -> Vec<Arc<TaskInfo>> {
+        let entries = self.0.actors.entries.iter();
+        let records: Vec<_> = entries.map(|entry| entry.record.clone()).collect();
+        records.iter().map(|record| record.info().clone()).collect()
     }
 
     /// Calls `f` with an actor's entry, locked. `f` runs no foreign code.

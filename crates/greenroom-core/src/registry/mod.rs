@@ -19,6 +19,7 @@
 mod actors;
 mod deadlines;
 mod error;
+mod graph;
 mod groups;
 mod leases;
 mod registered;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
+pub use graph::{WaitCircle, WaitEdge, WaitGraph};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
 pub use registered::{ActorState, Registered};
 pub use reply::Reply;

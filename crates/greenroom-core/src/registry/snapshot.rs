@@ -159,7 +159,7 @@ impl Registry {
         }
     }
 
-    async fn gather(
+    pub(super) async fn gather(
         &self,
         context: &Context,
         patience: Duration,
