@@ -132,18 +132,16 @@ impl Leash {
 
     /// The supervisor's wait for the end of the life.
     pub(crate) fn poll_gone(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        self.poll(cx, |state| matches!(state.phase, Phase::Gone(_)).then_some(()))
+        self.poll(cx, |state| {
+            matches!(state.phase, Phase::Gone(_)).then_some(())
+        })
     }
 
     pub(crate) fn down(&self) -> Option<Down> {
         self.state.lock().down()
     }
 
-    fn poll<T>(
-        &self,
-        cx: &mut TaskContext<'_>,
-        look: impl FnOnce(&State) -> Option<T>,
-    ) -> Poll<T> {
+    fn poll<T>(&self, cx: &mut TaskContext<'_>, look: impl FnOnce(&State) -> Option<T>) -> Poll<T> {
         let mut state = self.state.lock();
         match look(&state) {
             Some(seen) => Poll::Ready(seen),
@@ -223,17 +221,29 @@ impl<A: Actor> Station<A> {
             return;
         };
         let id = || Some(self.info.id.clone());
-        driver::deliver_at(self.root().driver(), EventKind::Exit, id, label, move || {
-            unwind::wake_all(leash.enter(incarnation, phase));
-        });
+        driver::deliver_at(
+            self.root().driver(),
+            EventKind::Exit,
+            id,
+            label,
+            move || {
+                unwind::wake_all(leash.enter(incarnation, phase));
+            },
+        );
     }
 
     fn go(&self, leash: &Arc<Leash>, go: Go, label: &'static str) {
         let leash = leash.clone();
         let id = || Some(self.info.id.clone());
-        driver::deliver_at(self.root().driver(), EventKind::Message, id, label, move || {
-            leash.go(go);
-        });
+        driver::deliver_at(
+            self.root().driver(),
+            EventKind::Message,
+            id,
+            label,
+            move || {
+                leash.go(go);
+            },
+        );
     }
 
     fn held(&self) -> &Arc<Leash> {

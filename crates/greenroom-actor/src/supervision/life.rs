@@ -39,8 +39,8 @@ pub(super) type Factory<A> = Box<dyn FnMut() -> Result<A> + Send>;
 /// Told once whether the first start went well.
 pub(super) type Started = Box<dyn FnOnce(Result<(), ExitReason>) + Send>;
 
-/// What is left to do when a supervisor has ended for good: for its children, and with how it ended.
-pub(super) type Epilogue = Box<dyn FnOnce(ExitReason, NoReply) -> LocalFuture + Send>;
+/// What is left to do when a supervisor has ended for good: for its children.
+pub(super) type Epilogue = Box<dyn FnOnce(NoReply) -> LocalFuture + Send>;
 
 pub(super) struct Life<A: Actor> {
     pub(super) station: Arc<Station<A>>,
@@ -139,7 +139,7 @@ impl<A: Actor> Life<A> {
         } else {
             NoReply::Closed
         };
-        self.wait_epilogue(&reason, &why).await;
+        self.wait_epilogue(&why).await;
         if is_given_up {
             let failure = match &reason {
                 ExitReason::Failed(failure) => failure.clone(),
@@ -197,7 +197,7 @@ impl<A: Actor> Life<A> {
             // One that fails at once must not keep the arbiter busy with its restarts.
             yield_now().await;
         };
-        self.wait_epilogue(&reason, &why).await;
+        self.wait_epilogue(&why).await;
         self.tell(reason, why);
     }
 
@@ -220,9 +220,9 @@ impl<A: Actor> Life<A> {
         .await
     }
 
-    async fn wait_epilogue(&mut self, reason: &ExitReason, why: &NoReply) {
+    async fn wait_epilogue(&mut self, why: &NoReply) {
         if let Some(epilogue) = self.epilogue.take() {
-            epilogue(reason.clone(), why.clone()).await;
+            epilogue(why.clone()).await;
         }
     }
 

@@ -13,8 +13,9 @@ use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
 use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel, current};
 
+use super::child::keeping;
 use super::decide::{Intensity, Restart};
-use super::kept::{Keeper, Kept};
+use super::kept::Kept;
 use super::leash::Leash;
 use super::life::{Epilogue, Factory, Life, Started};
 use crate::actor::Actor;
@@ -187,16 +188,9 @@ impl Scope {
     pub fn supervise<A: Actor, S: Send + 'static>(
         &self,
         state: S,
-        mut factory: impl FnMut(Kept<S>) -> A + Send + 'static,
+        factory: impl FnMut(Kept<S>) -> A + Send + 'static,
     ) -> ActorBuilder<A> {
-        let keeper = Keeper::new(state);
-        let factory = move || match keeper.lend() {
-            Some(kept) => Ok(factory(kept)),
-            None => Err(Failure::message(
-                "the supervised state was not given back by the incarnation before",
-            )),
-        };
-        ActorBuilder::new(self, Location::caller(), Box::new(factory))
+        ActorBuilder::new(self, Location::caller(), keeping(state, factory))
     }
 }
 
