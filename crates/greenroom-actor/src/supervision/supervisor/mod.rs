@@ -13,6 +13,7 @@ mod dynamic;
 mod error;
 mod family;
 mod message;
+mod requests;
 
 use std::any::Any;
 use std::fmt;
