@@ -121,6 +121,8 @@ impl Leash {
         self.poll(cx, |state| match &state.phase {
             Phase::Starting => None,
             Phase::Running => Some(Ok(())),
+            // It was up before anybody looked: its end is an exit, which is told as one.
+            Phase::Down { has_run: true, .. } => Some(Ok(())),
             _ => state.down().map(Err),
         })
     }

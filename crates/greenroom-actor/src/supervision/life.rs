@@ -134,7 +134,9 @@ impl<A: Actor> Life<A> {
                 }
             }
         };
-        let why = if is_given_up && !self.is_over {
+        // A supervisor that fails has given its children up, whatever that does above it.
+        let fails = is_given_up || (self.epilogue.is_some() && !reason.is_orderly());
+        let why = if fails && !self.is_over && self.station.context.err().is_none() {
             NoReply::Restarting
         } else {
             NoReply::Closed

@@ -203,6 +203,9 @@ proptest! {
             bare.exit(id, reason, base + Duration::from_secs(now));
             prop_assert_eq!(&bare.log, &model.log);
             prop_assert_eq!(bare.has_ended, model.has_ended);
+            if model.has_ended {
+                break;
+            }
             let ids: Vec<_> = bare.children.iter().map(|(id, _)| *id).collect();
             let lines: Vec<_> = model.lines.iter().map(|line| line.id).collect();
             prop_assert_eq!(ids, lines);

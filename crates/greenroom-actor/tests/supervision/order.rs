@@ -116,6 +116,7 @@ fn messages_queued_for_siblings_survive_the_restart_of_the_group() {
             sum += queued.await?;
         }
         assert_eq!(sum, 1 + 2 + 3, "the next incarnation has counted them");
+        settle().await?;
         assert_eq!(log.take(), "+a +b !b slow a -a +a +b");
         Ok(())
     });
