@@ -151,7 +151,7 @@ pub(crate) async fn settle() -> Result<()> {
 pub(crate) async fn status(top: &Supervisor, id: &str) -> Result<ChildStatus> {
     let children = top.children().await?;
     let found = children.into_iter().find(|child| child.id.as_str() == id);
-    Ok(found.ok_or_else(|| greenroom_core::Failure::message("no such child"))?)
+    found.ok_or_else(|| greenroom_core::Failure::message("no such child"))
 }
 
 /// The children with their standing: `a` runs, `(a)` waits, `[a]` has ended.
