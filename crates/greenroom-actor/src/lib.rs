@@ -31,4 +31,4 @@ pub use scope::{
     Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,
 };
 pub use signals::{Signal, WithSignals};
-pub use supervision::{ActorBuilder, Kept, Restart, SpawnError};
+pub use supervision::{ActorBuilder, Kept, Restart, SpawnError, Strategy, Supervisor};

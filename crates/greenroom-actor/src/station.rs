@@ -21,6 +21,7 @@ use crate::address::{Address, WeakAddress};
 use crate::engine::HostedAddress;
 use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
+use crate::supervision::Leash;
 
 /// The cell beside one actor, which lives over its restarts and does not keep it alive.
 pub(crate) struct Station<A: Actor> {
@@ -36,6 +37,10 @@ pub(crate) struct Station<A: Actor> {
     pub(crate) exit: Exit,
     pub(crate) hosted: OnceLock<HostedAddress>,
     pub(crate) me: Weak<Station<A>>,
+    /// What its supervisor holds it by, if it has one.
+    pub(crate) leash: Option<Arc<Leash>>,
+    /// What it does about its children, if it is a supervisor.
+    pub(crate) supervises: Option<&'static str>,
     restarts: AtomicU64,
     state: AtomicU8,
 }
@@ -49,6 +54,8 @@ pub(crate) struct Parts<A: Actor> {
     pub(crate) mailbox: WeakSender<BoxedEnvelope<A>>,
     pub(crate) overflow: Overflow,
     pub(crate) shutdown: Duration,
+    pub(crate) leash: Option<Arc<Leash>>,
+    pub(crate) supervises: Option<&'static str>,
 }
 
 impl<A: Actor> Station<A> {
@@ -65,6 +72,8 @@ impl<A: Actor> Station<A> {
             exit: Exit::default(),
             hosted: OnceLock::new(),
             me: me.clone(),
+            leash: parts.leash,
+            supervises: parts.supervises,
             restarts: AtomicU64::new(0),
             state: AtomicU8::new(0),
         })
@@ -84,6 +93,7 @@ impl<A: Actor> Station<A> {
             match signal {
                 Signal::Order(Order::Stop) => "stop",
                 Signal::Order(Order::Drain) => "drain",
+                Signal::Halt(_) => "halt",
                 Signal::Timer(_) => "timer",
             },
             move || control.push(signal),
@@ -128,6 +138,10 @@ impl<A: Actor> Registered for Station<A> {
 
     fn restarts(&self) -> u64 {
         self.restarts.load(Relaxed)
+    }
+
+    fn strategy(&self) -> Option<&'static str> {
+        self.supervises
     }
 
     fn cancel(&self, cause: Cause) {

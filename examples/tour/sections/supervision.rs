@@ -1,6 +1,7 @@
 //! A panic, and the restart after it.
 
 use greenroom::prelude::*;
+use greenroom::supervision::{Strategy, child, keeper};
 
 use crate::story::Story;
 
@@ -8,7 +9,10 @@ struct Total {
     sum: Kept<u64>,
 }
 
+struct Idle;
 struct Add(u64);
+
+impl Actor for Idle {}
 
 impl Actor for Total {}
 
@@ -47,6 +51,19 @@ pub(crate) async fn run(scope: Scope, out: &mut Story) -> Result<()> {
         &answers.pop().and_then(|answer| answer.ok()),
         &Some(12),
     )?;
+
+    // A supervisor of several: who stands on the one that failed is restarted with it.
+    let top = scope
+        .supervisor("top")
+        .strategy(Strategy::RestForOne)
+        .child(keeper("first", 0, |sum| Total { sum }))
+        .child(child("second", || Idle))
+        .await?;
+    let first: Address<Total> = top.address("first").await?;
+    out.verify("the first failed", first.ask(Add(100)).await.is_err())?;
+    out.verify_eq("and is back", &first.ask(Add(1)).await.ok(), &Some(1))?;
+    let restarts: Vec<_> = top.children().await?.iter().map(|c| c.restarts).collect();
+    out.verify_eq("with the one that stands on it", &restarts, &vec![1, 1])?;
 
     let task = scope.scope(|inner| async move {
         inner

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_core::Stream;
-use greenroom_core::{Context, Id};
+use greenroom_core::{Context, ExitReason, Id};
 
 use super::sources::Sources;
 use super::timers::{TimerError, TimerId, Timers};
@@ -25,6 +25,10 @@ pub struct ActorContext<A: Actor> {
     pub(crate) timers: Timers<A>,
     pub(crate) sources: Sources<A>,
     pub(crate) is_stopping: bool,
+    /// How it ends if it stops itself, unless normally.
+    pub(crate) reason: Option<ExitReason>,
+    /// Whether it ends since it was told to drain.
+    pub(crate) is_draining: bool,
 }
 
 impl<A: Actor> ActorContext<A> {
@@ -42,6 +46,8 @@ impl<A: Actor> ActorContext<A> {
             timers,
             sources: Sources::default(),
             is_stopping: false,
+            reason: None,
+            is_draining: false,
         }
     }
 
@@ -91,6 +97,12 @@ impl<A: Actor> ActorContext<A> {
 
     /// Ends the actor after the message in hand; what is queued is refused.
     pub fn stop(&mut self) {
+        self.is_stopping = true;
+    }
+
+    /// Ends the actor after the message in hand, with this reason.
+    pub(crate) fn end(&mut self, reason: ExitReason) {
+        self.reason = Some(reason);
         self.is_stopping = true;
     }
 

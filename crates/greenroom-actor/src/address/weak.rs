@@ -46,6 +46,10 @@ impl<A: Actor> WeakAddress<A> {
         closed::closed(self.station.clone())
     }
 
+    pub(crate) fn station(&self) -> &Arc<Station<A>> {
+        &self.station
+    }
+
     /// Returns the actor's id.
     #[must_use]
     pub fn id(&self) -> &Id {

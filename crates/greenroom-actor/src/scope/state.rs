@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) home: usize,
     // Of a branch: the scope whose children its own are too.
     outer: Option<Arc<Inner>>,
+    // Of the children of a supervisor: the scope of that, which hears of errors of their tasks.
+    heir: Option<Arc<Inner>>,
     state: Mutex<State>,
 }
 
@@ -88,13 +90,19 @@ impl State {
 
 impl Inner {
     pub(crate) fn new(core: Arc<Core>, id: Id, parent: &Context, home: usize) -> Arc<Self> {
-        Self::make(core, id, parent, home, None)
+        Self::make(core, id, parent, home, (None, None))
+    }
+
+    /// Makes the place where the children of the supervisor `id` live. Their tasks fail `heir`.
+    pub(crate) fn household(heir: &Arc<Self>, id: Id, parent: &Context) -> Arc<Self> {
+        let (core, home) = (heir.core.clone(), heir.home);
+        Self::make(core, id, parent, home, (None, Some(heir.clone())))
     }
 
     /// Makes a branch: its children are this scope's too, and their errors are not.
     pub(crate) fn branch(self: &Arc<Self>, name: &'static str, parent: &Context) -> Arc<Self> {
         let (core, id) = (self.core.clone(), self.id.child(name));
-        Self::make(core, id, parent, self.home, Some(self.clone()))
+        Self::make(core, id, parent, self.home, (Some(self.clone()), None))
     }
 
     fn make(
@@ -102,7 +110,7 @@ impl Inner {
         id: Id,
         parent: &Context,
         home: usize,
-        outer: Option<Arc<Self>>,
+        (outer, heir): (Option<Arc<Self>>, Option<Arc<Self>>),
     ) -> Arc<Self> {
         let (context, cancel) = parent.with_cancel_cause();
         Arc::new(Self {
@@ -113,6 +121,7 @@ impl Inner {
             cancel,
             home,
             outer,
+            heir,
             state: Mutex::new(State {
                 open: true,
                 is_abandoned: false,
@@ -259,6 +268,9 @@ impl Inner {
 
     /// Keeps a child's error, and cancels its siblings if that is wanted. Invariant 3.
     pub(crate) fn fail(&self, child: Id, failure: Failure) {
+        if let Some(heir) = &self.heir {
+            return heir.fail(child, failure);
+        }
         let cancels = {
             let mut state = self.state.lock();
             let first = state.errors.is_empty();
@@ -275,6 +287,9 @@ impl Inner {
 
     /// Notes that a child ended with its context, before it was done.
     pub(crate) fn note_cut(&self) {
+        if let Some(heir) = &self.heir {
+            return heir.note_cut();
+        }
         let ended = self.outer.as_ref().and_then(|_| self.context.err());
         let mut state = self.state.lock();
         state.is_cut = true;

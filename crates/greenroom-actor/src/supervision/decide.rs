@@ -1,6 +1,7 @@
 //! The decision of a supervisor, as a pure function.
 //!
-//! OTP counterpart: `supervisor`, with its words. Nothing here runs anything.
+//! OTP counterpart: `supervisor`, with its words. Nothing here runs anything: what is decided is carried
+//! out afterwards, by the supervisor or by the life of an actor that has none.
 
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,31 @@ pub enum Strategy {
     RestForOne,
 }
 
+impl Strategy {
+    /// Returns the name, as OTP spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneForOne => "one_for_one",
+            Self::OneForAll => "one_for_all",
+            Self::RestForOne => "rest_for_one",
+        }
+    }
+}
+
+/// When a supervisor ends by itself, since its significant children have. It takes an end that is not
+/// followed by a restart, and that the supervisor did not ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoShutdown {
+    /// Not at all; no child may be significant.
+    #[default]
+    Never,
+    /// When one of them has ended.
+    AnySignificant,
+    /// When the last of them has ended.
+    AllSignificant,
+}
+
 /// How many restarts are too many: more than `restarts` within `period`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Intensity {
@@ -49,85 +75,176 @@ impl Default for Intensity {
     }
 }
 
-/// Who is to be restarted.
+/// What a supervisor was told to do about its children.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Who is restarted with a child that is.
+    pub strategy: Strategy,
+    /// How many restarts are too many.
+    pub intensity: Intensity,
+    /// When it ends with its significant children.
+    pub auto_shutdown: AutoShutdown,
+}
+
+/// A child, as far as the decision looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Affected {
-    /// The child that ended.
-    OnlyThis,
-    /// Every child: stopped from the last to the first, then started from the first to the last.
-    All,
-    /// The child that ended and those started after it, in the same way.
-    ThisAndLater,
+pub struct Member {
+    /// When it is started again.
+    pub restart: Restart,
+    /// Whether its end counts for the supervisor's own.
+    pub is_significant: bool,
+    /// What it does.
+    pub standing: Standing,
+}
+
+/// What a child does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs, or is being started.
+    Running,
+    /// It waits for its next start.
+    Restarting,
+    /// It does not run, and nothing but a restart of its group starts it.
+    Ended,
+}
+
+/// The steps of a restart, by the places of the children in the order of their start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Those to stop, one after the other.
+    pub stop: Vec<usize>,
+    /// Those among the affected whose records go, since they are temporary.
+    pub forget: Vec<usize>,
+    /// Those to start afterwards, one after the other.
+    pub start: Vec<usize>,
 }
 
 /// What a supervisor is to do about a child that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Leave it ended.
+    /// Leave it ended; keep its record.
     Leave,
-    /// Restart.
-    Restart(Affected),
+    /// Leave it ended, and forget it.
+    Forget,
+    /// Restart it, and whoever is in the plan.
+    Restart(Plan),
     /// There were too many restarts: fail, as the supervisor's own failure.
     GiveUp,
+    /// End in an orderly way: a significant child has.
+    ShutDown,
 }
 
-/// Decides what to do about a child that ended with `reason`.
+/// Decides what to do about the child at `ended`, which ended with `reason`, or could not start.
 ///
-/// `restarted` are the instants of earlier restarts under the same supervisor, in any order; those older
-/// than the period do not count.
+/// `members` are all children in the order of their start; what the one at `ended` is said to do does
+/// not count. `restarted` are the instants of earlier restarts under the same supervisor, in any order;
+/// those older than the period do not count. A try to restart counts, whether or not it succeeds.
+///
+/// # Panics
+/// There is no member at `ended`.
 ///
 /// # Examples
 /// ```
-/// use greenroom_actor::supervision::{Action, Affected, Intensity, Restart, Strategy, decide};
-/// use greenroom_core::ExitReason;
+/// use greenroom_actor::supervision::{Action, Member, Plan, Policy, Restart, Standing, Strategy, decide};
+/// use greenroom_core::{ExitReason, Failure};
 /// use std::time::Instant;
-/// let now = Instant::now();
-/// let decision = |restart| {
-///     decide(Strategy::OneForOne, Intensity::default(), restart, &ExitReason::Normal, &[], now)
-/// };
-/// assert_eq!(decision(Restart::Permanent), Action::Restart(Affected::OnlyThis));
-/// assert_eq!(decision(Restart::Transient), Action::Leave);
+/// let policy = Policy { strategy: Strategy::RestForOne, ..Policy::default() };
+/// let child = |restart| Member { restart, is_significant: false, standing: Standing::Running };
+/// let children = [Restart::Permanent, Restart::Transient, Restart::Temporary, Restart::Permanent].map(child);
+/// let decision = |reason| decide(&policy, &children, 1, &reason, &[], Instant::now());
+/// assert_eq!(decision(ExitReason::Normal), Action::Leave);
+/// assert_eq!(
+///     decision(ExitReason::Failed(Failure::message("disk full"))),
+///     Action::Restart(Plan { stop: vec![3, 2], forget: vec![2], start: vec![1, 3] }),
+/// );
 /// ```
 #[must_use]
 pub fn decide(
-    strategy: Strategy,
-    intensity: Intensity,
-    restart: Restart,
+    policy: &Policy,
+    members: &[Member],
+    ended: usize,
     reason: &ExitReason,
     restarted: &[Instant],
     now: Instant,
 ) -> Action {
-    let is_wanted = match restart {
+    let child = members[ended];
+    let is_wanted = match child.restart {
         Restart::Permanent => true,
         Restart::Transient => !reason.is_orderly(),
         Restart::Temporary => false,
     };
     if !is_wanted {
-        return Action::Leave;
+        return match child.restart {
+            _ if is_end_of_all(policy.auto_shutdown, members, ended) => Action::ShutDown,
+            Restart::Temporary => Action::Forget,
+            _ => Action::Leave,
+        };
     }
     let recent = restarted
         .iter()
-        .filter(|at| now.saturating_duration_since(**at) <= intensity.period)
+        .filter(|at| policy.intensity.counts(**at, now))
         .count();
-    if recent >= intensity.restarts {
+    if recent >= policy.intensity.restarts {
         return Action::GiveUp;
     }
-    Action::Restart(match strategy {
-        Strategy::OneForOne => Affected::OnlyThis,
-        Strategy::OneForAll => Affected::All,
-        Strategy::RestForOne => Affected::ThisAndLater,
-    })
+    Action::Restart(plan(policy.strategy, members, ended))
+}
+
+impl Intensity {
+    /// Returns whether a restart at `at` still counts.
+    #[must_use]
+    pub fn counts(&self, at: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(at) <= self.period
+    }
+}
+
+fn is_end_of_all(auto_shutdown: AutoShutdown, members: &[Member], ended: usize) -> bool {
+    let is_last = || {
+        let mut others = members.iter().enumerate().filter(|(at, _)| *at != ended);
+        !others.any(|(_, other)| other.is_significant && other.standing != Standing::Ended)
+    };
+    members[ended].is_significant
+        && match auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => is_last(),
+        }
+}
+
+/// Plans the restart of the child at `ended`: with it go those that the strategy names. Of these the
+/// temporary ones are stopped and not started again; all others are started, also those that had ended
+/// before.
+#[must_use]
+pub fn plan(strategy: Strategy, members: &[Member], ended: usize) -> Plan {
+    let affected = match strategy {
+        Strategy::OneForOne => ended..ended + 1,
+        Strategy::OneForAll => 0..members.len(),
+        Strategy::RestForOne => ended..members.len(),
+    };
+    let mut plan = Plan::default();
+    for at in affected {
+        if at != ended && members[at].standing == Standing::Running {
+            plan.stop.push(at);
+        }
+        match members[at].restart {
+            Restart::Temporary => plan.forget.push(at),
+            _ => plan.start.push(at),
+        }
+    }
+    plan.stop.reverse();
+    plan
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(seconds: &[u64], base: Instant) -> Vec<Instant> {
-        seconds
-            .iter()
-            .map(|s| base + Duration::from_secs(*s))
-            .collect()
+    fn child(restart: Restart) -> Member {
+        Member {
+            restart,
+            is_significant: false,
+            standing: Standing::Running,
+        }
     }
 
     fn failed() -> ExitReason {
@@ -138,63 +255,48 @@ mod tests {
     fn more_than_the_intensity_within_the_period_gives_up() {
         let base = Instant::now();
         let now = base + Duration::from_secs(10);
-        let check = |seconds: &[u64]| {
-            decide(
-                Strategy::OneForOne,
-                Intensity::default(),
-                Restart::Transient,
-                &failed(),
-                &at(seconds, base),
-                now,
-            )
+        let check = |seconds: [u64; 3]| {
+            let restarted = seconds.map(|s| base + Duration::from_secs(s));
+            let members = [child(Restart::Transient)];
+            decide(&Policy::default(), &members, 0, &failed(), &restarted, now)
         };
-        assert_eq!(check(&[1, 2, 3, 4]), Action::Restart(Affected::OnlyThis));
-        assert_eq!(check(&[4, 5, 6]), Action::Restart(Affected::OnlyThis));
-        assert_eq!(check(&[5, 6, 7]), Action::GiveUp);
+        assert!(matches!(check([1, 2, 3]), Action::Restart(_)));
+        assert!(matches!(check([4, 5, 6]), Action::Restart(_)));
+        assert_eq!(check([5, 6, 7]), Action::GiveUp);
     }
 
     #[test]
-    fn a_temporary_child_is_left_whatever_happened() {
-        let now = Instant::now();
-        for reason in [failed(), ExitReason::Normal, ExitReason::Deadline] {
-            for strategy in [
-                Strategy::OneForOne,
-                Strategy::OneForAll,
-                Strategy::RestForOne,
-            ] {
-                let action = decide(
-                    strategy,
-                    Intensity::default(),
-                    Restart::Temporary,
-                    &reason,
-                    &[],
-                    now,
-                );
-                assert_eq!(action, Action::Leave);
-            }
-        }
+    fn the_last_significant_child_ends_the_supervisor() {
+        let policy = Policy {
+            auto_shutdown: AutoShutdown::AllSignificant,
+            ..Policy::default()
+        };
+        let mut members = [child(Restart::Transient), child(Restart::Temporary)];
+        members[0].is_significant = true;
+        members[1].is_significant = true;
+        let check = |members: &[Member], ended, reason: ExitReason| {
+            decide(&policy, members, ended, &reason, &[], Instant::now())
+        };
+        assert_eq!(check(&members, 0, ExitReason::Normal), Action::Leave);
+        assert_eq!(check(&members, 1, failed()), Action::Forget);
+        members[1].standing = Standing::Restarting;
+        assert_eq!(check(&members, 0, ExitReason::Normal), Action::Leave);
+        members[1].standing = Standing::Ended;
+        assert_eq!(check(&members, 0, ExitReason::Shutdown), Action::ShutDown);
+        assert!(matches!(check(&members, 0, failed()), Action::Restart(_)));
     }
 
     #[test]
-    fn the_strategy_says_who_else_is_restarted() {
-        let now = Instant::now();
-        let affected = |strategy| {
-            decide(
-                strategy,
-                Intensity::default(),
-                Restart::Permanent,
-                &failed(),
-                &[],
-                now,
-            )
-        };
-        assert_eq!(
-            affected(Strategy::OneForAll),
-            Action::Restart(Affected::All)
-        );
-        assert_eq!(
-            affected(Strategy::RestForOne),
-            Action::Restart(Affected::ThisAndLater)
-        );
+    fn a_group_starts_those_that_had_ended_before() {
+        let mut members = [
+            child(Restart::Transient),
+            child(Restart::Transient),
+            child(Restart::Temporary),
+        ];
+        members[0].standing = Standing::Ended;
+        let planned = plan(Strategy::OneForAll, &members, 1);
+        assert_eq!(planned.stop, [2]);
+        assert_eq!(planned.forget, [2]);
+        assert_eq!(planned.start, [0, 1]);
     }
 }

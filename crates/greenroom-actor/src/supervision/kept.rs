@@ -56,6 +56,12 @@ impl<S: fmt::Debug> fmt::Debug for Kept<S> {
 /// The supervisor's side.
 pub(crate) struct Keeper<S>(Arc<Mutex<Option<S>>>);
 
+impl<S> Clone for Keeper<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<S> Keeper<S> {
     pub(crate) fn new(state: S) -> Self {
         Self(Arc::new(Mutex::new(Some(state))))

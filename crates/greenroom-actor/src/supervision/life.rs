@@ -11,19 +11,22 @@
 use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use greenroom_core::channel::Receiver;
 use greenroom_core::context::Registration;
 use greenroom_core::cycle::Desk;
 use greenroom_core::driver::{self, Driver, EventKind};
-use greenroom_core::error::Cause;
+use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::registry::ActorState;
-use greenroom_core::task::yield_now;
+use greenroom_core::task::{LocalFuture, WaitKind, yield_now};
+use greenroom_core::wait::Wait;
 use greenroom_core::{ExitReason, Failure, Panic, Result, current, unwind};
 
 use super::apart::{Apart, Dropped, catching, forget};
-use super::decide::{Action, Intensity, Restart, Strategy, decide};
+use super::decide::{Action, Intensity, Member, Policy, Restart, Standing, decide};
+use super::leash::Go;
 use crate::actor::{Actor, ActorContext, Timers};
 use crate::address::WeakAddress;
 use crate::mailbox::{BoxedEnvelope, Order};
@@ -37,6 +40,9 @@ pub(super) type Factory<A> = Box<dyn FnMut() -> Result<A> + Send>;
 /// Told once whether the first start went well.
 pub(super) type Started = Box<dyn FnOnce(Result<(), ExitReason>) + Send>;
 
+/// What is left to do when a supervisor has ended for good: for its children.
+pub(super) type Epilogue = Box<dyn FnOnce(NoReply) -> LocalFuture + Send>;
+
 pub(super) struct Life<A: Actor> {
     pub(super) station: Arc<Station<A>>,
     /// Where its user code is polled, so that a circle of waits is seen.
@@ -46,6 +52,9 @@ pub(super) struct Life<A: Actor> {
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
     pub(super) started: Option<Started>,
+    pub(super) epilogue: Option<Epilogue>,
+    /// The number of the present incarnation, under a supervisor.
+    pub(super) incarnation: u64,
     /// Whether the present incarnation has started well.
     pub(super) has_run: bool,
     /// Whether it takes no new messages, and is to end after those that it has.
@@ -63,7 +72,7 @@ pub(super) enum End {
     /// It was asked to, or has nobody left to serve: it is not wanted any more.
     Orderly(ExitReason),
     /// It stopped itself; a permanent one is wanted again.
-    ByItself,
+    ByItself(ExitReason),
     /// It failed, or its context ended.
     Abnormal(ExitReason),
 }
@@ -73,7 +82,13 @@ impl<A: Actor> Life<A> {
     pub(super) async fn live(self) {
         let context = self.station.context.clone();
         let desk = self.desk.clone();
-        let mut life = pin!(self.live_unwatched());
+        let mut life = pin!(async move {
+            if self.station.leash.is_some() {
+                self.live_on_leash().await;
+            } else {
+                self.live_unwatched().await;
+            }
+        });
         let mut registration = None;
         std::future::poll_fn(|cx| {
             // Whoever waits inside looks for the end itself.
@@ -92,7 +107,7 @@ impl<A: Actor> Life<A> {
             let end = self.incarnate(&mut next_timer).await;
             let reason = match end {
                 End::Orderly(reason) => break (reason, false),
-                End::ByItself => ExitReason::Normal,
+                End::ByItself(reason) => reason,
                 End::Abnormal(reason) => reason,
             };
             // An end of the context is nobody's failure, and a restart would end at once.
@@ -104,16 +119,8 @@ impl<A: Actor> Life<A> {
                 break (reason, false);
             }
             let now = self.driver.now();
-            let action = decide(
-                Strategy::OneForOne,
-                self.intensity,
-                self.restart,
-                &reason,
-                &restarted,
-                now,
-            );
-            match action {
-                Action::Leave => break (reason, false),
+            match self.decide(&reason, &restarted, now) {
+                Action::Leave | Action::Forget | Action::ShutDown => break (reason, false),
                 Action::GiveUp => break (reason, true),
                 // Given up if its end is what failed, or if messages are left that nobody will handle.
                 Action::Restart(_) if !self.is_wanted() => {
@@ -121,8 +128,7 @@ impl<A: Actor> Life<A> {
                     break (reason, self.is_over || is_left);
                 }
                 Action::Restart(_) => {
-                    restarted
-                        .retain(|at| now.saturating_duration_since(*at) <= self.intensity.period);
+                    restarted.retain(|at| self.intensity.counts(*at, now));
                     restarted.push(now);
                     self.station.set_state(ActorState::Restarting);
                     self.station.count_restart();
@@ -133,6 +139,14 @@ impl<A: Actor> Life<A> {
                 }
             }
         };
+        // A supervisor that fails has given its children up, whatever that does above it.
+        let fails = is_given_up || (self.epilogue.is_some() && !reason.is_orderly());
+        let why = if fails && !self.is_over && self.station.context.err().is_none() {
+            NoReply::Restarting
+        } else {
+            NoReply::Closed
+        };
+        self.wait_epilogue(&why).await;
         if is_given_up {
             let failure = match &reason {
                 ExitReason::Failed(failure) => failure.clone(),
@@ -143,7 +157,80 @@ impl<A: Actor> Life<A> {
                 .scope
                 .fail(self.station.info.id.clone(), failure);
         }
-        self.tell(reason, is_given_up);
+        self.tell(reason, why);
+    }
+
+    /// Decides about an actor that has no supervisor but its scope.
+    fn decide(&self, reason: &ExitReason, restarted: &[Instant], now: Instant) -> Action {
+        let policy = Policy {
+            intensity: self.intensity,
+            ..Policy::default()
+        };
+        let only = Member {
+            restart: self.restart,
+            is_significant: false,
+            standing: Standing::Ended,
+        };
+        decide(&policy, &[only], 0, reason, restarted, now)
+    }
+
+    /// Lives as a supervisor wants it: it decides between two incarnations.
+    async fn live_on_leash(mut self) {
+        let mut next_timer = 0;
+        let mut last = ExitReason::Shutdown;
+        let (reason, why) = loop {
+            match self.wait_go().await {
+                Ok(Go::Begin(incarnation)) => {
+                    self.incarnation = incarnation;
+                    self.station.control.begin(incarnation);
+                    if incarnation > 1 {
+                        self.station.count_restart();
+                    }
+                }
+                Ok(Go::Retire(reason, why)) => break (reason.unwrap_or(last), why),
+                Err(error) => break (error.into(), NoReply::Closed),
+            }
+            let end = self.incarnate(&mut next_timer).await;
+            let reason = match end {
+                End::Orderly(reason) | End::ByItself(reason) | End::Abnormal(reason) => reason,
+            };
+            if self.station.context.err().is_some() {
+                break (reason, NoReply::Closed);
+            }
+            self.station.set_state(ActorState::Restarting);
+            last = reason.clone();
+            self.station
+                .tell_down(self.incarnation, reason, self.has_run);
+            // One that fails at once must not keep the arbiter busy with its restarts.
+            yield_now().await;
+        };
+        self.wait_epilogue(&why).await;
+        self.tell(reason, why);
+    }
+
+    async fn wait_go(&self) -> Result<Go, ContextError> {
+        let mut wait = Wait::new(WaitKind::Join);
+        std::future::poll_fn(|cx| {
+            // The whole life watches this context, see `live`.
+            if let Some(error) = self.station.context.err() {
+                return Poll::Ready(Err(error));
+            }
+            let polled = match &self.station.leash {
+                Some(leash) => leash.poll_go(cx),
+                None => unreachable!("it lives on a leash"),
+            };
+            if polled.is_pending() {
+                wait.tell(|| self.station.info.id.parent().cloned());
+            }
+            polled.map(Ok)
+        })
+        .await
+    }
+
+    async fn wait_epilogue(&mut self, why: &NoReply) {
+        if let Some(epilogue) = self.epilogue.take() {
+            epilogue(why.clone()).await;
+        }
     }
 
     /// Returns whether another incarnation is: not of an actor that was told to stop, or has ended. One
@@ -160,13 +247,9 @@ impl<A: Actor> Life<A> {
         self.is_draining || self.station.control.order() == Some(Order::Drain)
     }
 
-    fn tell(mut self, reason: ExitReason, is_given_up: bool) {
+    fn tell(mut self, reason: ExitReason, why: NoReply) {
         let started = self.started.take();
-        let why = if is_given_up && !self.is_over {
-            NoReply::Restarting
-        } else {
-            NoReply::Closed
-        };
+        let incarnation = self.incarnation;
         close(&self.station);
         if !self.mailbox.is_empty() && self.station.context.err().is_some() {
             self.station.scope.note_cut();
@@ -180,7 +263,7 @@ impl<A: Actor> Life<A> {
         if let Err(payload) = dropped {
             forget(payload);
         }
-        tell_end(&station, reason.clone());
+        tell_end(&station, incarnation, reason.clone());
         // Last, so that the name is free for whoever tries again.
         if let Some(started) = started {
             started(Err(reason));
@@ -279,7 +362,7 @@ impl<A: Actor> Drop for Life<A> {
             Some(error) => error.into(),
             None => ExitReason::Cancelled(Cause::Shutdown),
         };
-        tell_end(&self.station, reason.clone());
+        tell_end(&self.station, self.incarnation, reason.clone());
         if let Some(started) = self.started.take() {
             started(Err(reason));
         }
@@ -299,7 +382,7 @@ pub(super) fn refuse<A: Actor>(envelope: BoxedEnvelope<A>, why: NoReply) {
     }
 }
 
-fn tell_end<A: Actor>(station: &Arc<Station<A>>, reason: ExitReason) {
+fn tell_end<A: Actor>(station: &Arc<Station<A>>, incarnation: u64, reason: ExitReason) {
     close(station);
     station.set_state(ActorState::Stopped);
     let core = station.scope.core.clone();
@@ -309,10 +392,12 @@ fn tell_end<A: Actor>(station: &Arc<Station<A>>, reason: ExitReason) {
         || Some(station.info.id.clone()),
         "actor",
         {
-            let station = station.clone();
+            let (station, reason) = (station.clone(), reason.clone());
             move || station.exit.set(reason)
         },
     );
     station.scope.remove_child(Child::id(&**station));
     station.scope.leave();
+    // Last: the supervisor may go on, and end.
+    station.tell_gone(incarnation, reason);
 }

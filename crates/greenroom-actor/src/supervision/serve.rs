@@ -92,12 +92,17 @@ impl<A: Actor> Life<A> {
         if let Some(started) = self.started.take() {
             started(Ok(()));
         }
+        self.station.tell_up(self.incarnation);
         let mut handled = 0;
         // The mailbox first, so that each incarnation gets on with it.
         let mut last = Lane::Streams;
         loop {
             if cx.is_stopping {
-                return End::ByItself;
+                return match cx.reason.take() {
+                    None => End::ByItself(ExitReason::Normal),
+                    Some(reason) if reason.is_orderly() => End::ByItself(reason),
+                    Some(reason) => End::Abnormal(reason),
+                };
             }
             if handled == BATCH {
                 handled = 0;
@@ -114,6 +119,7 @@ impl<A: Actor> Life<A> {
                     self.station.set_state(ActorState::Stopping);
                     close(&self.station);
                     self.is_draining = true;
+                    cx.is_draining = true;
                     continue;
                 }
                 Next::Timer(number) => match unwind::catch(|| cx.timers.fired(number)) {

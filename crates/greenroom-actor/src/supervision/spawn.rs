@@ -14,9 +14,11 @@ use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
 use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel, current};
 
+use super::child::keeping;
 use super::decide::{Intensity, Restart};
-use super::kept::{Keeper, Kept};
-use super::life::{Factory, Life};
+use super::kept::Kept;
+use super::leash::Leash;
+use super::life::{Epilogue, Factory, Life, Started};
 use crate::actor::Actor;
 use crate::address::Address;
 use crate::engine;
@@ -24,6 +26,9 @@ use crate::mailbox::{DEFAULT_CAPACITY, Overflow};
 use crate::runtime::Placement;
 use crate::scope::{JoinCell, JoinError, OnDrop, Scope};
 use crate::station::{Parts, Station};
+
+/// How long an actor may take to end, unless told otherwise.
+pub(super) const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Why an actor was not started.
 #[derive(Debug, Clone)]
@@ -90,7 +95,7 @@ impl From<NameError> for SpawnError {
 }
 
 impl SpawnError {
-    fn from_exit(reason: ExitReason) -> Self {
+    pub(super) fn from_exit(reason: ExitReason) -> Self {
         match reason {
             ExitReason::Failed(failure) => Self::Failed(failure),
             ExitReason::Panicked(panic) => Self::Panicked(panic),
@@ -184,16 +189,9 @@ impl Scope {
     pub fn supervise<A: Actor, S: Send + 'static>(
         &self,
         state: S,
-        mut factory: impl FnMut(Kept<S>) -> A + Send + 'static,
+        factory: impl FnMut(Kept<S>) -> A + Send + 'static,
     ) -> ActorBuilder<A> {
-        let keeper = Keeper::new(state);
-        let factory = move || match keeper.lend() {
-            Some(kept) => Ok(factory(kept)),
-            None => Err(Failure::message(
-                "the supervised state was not given back by the incarnation before",
-            )),
-        };
-        ActorBuilder::new(self, Location::caller(), Box::new(factory))
+        ActorBuilder::new(self, Location::caller(), keeping(state, factory))
     }
 }
 
@@ -225,7 +223,7 @@ impl<A: Actor> ActorBuilder<A> {
             overflow: Overflow::default(),
             restart: Restart::default(),
             intensity: Intensity::default(),
-            shutdown: Duration::from_secs(5),
+            shutdown: SHUTDOWN,
         }
     }
 
@@ -292,6 +290,93 @@ impl<A: Actor> ActorBuilder<A> {
             .into_iter()
             .map(Name::new)
             .collect::<Result<_, _>>()?;
+        let launch = Launch {
+            label: name.clone(),
+            name,
+            groups,
+            capacity: self.capacity,
+            overflow: self.overflow,
+            restart: self.restart,
+            intensity: self.intensity,
+            shutdown: self.shutdown,
+            ..Launch::new(&self.scope, self.factory, self.spawned_at)
+        };
+        launch.start().await
+    }
+}
+
+/// Everything that the life of an actor is made from.
+pub(super) struct Launch<A: Actor> {
+    pub(super) scope: Scope,
+    pub(super) factory: Factory<A>,
+    pub(super) spawned_at: &'static Location<'static>,
+    /// What it is registered under.
+    pub(super) name: Option<Name>,
+    /// What stands in its id.
+    pub(super) label: Option<Name>,
+    pub(super) groups: Vec<Name>,
+    pub(super) capacity: Option<usize>,
+    pub(super) overflow: Overflow,
+    pub(super) restart: Restart,
+    pub(super) intensity: Intensity,
+    pub(super) shutdown: Duration,
+    /// Whether it lives on without an address.
+    pub(super) is_held: bool,
+    pub(super) started: Option<Started>,
+    pub(super) leash: Option<Arc<Leash>>,
+    pub(super) supervises: Option<&'static str>,
+    pub(super) epilogue: Option<Epilogue>,
+}
+
+impl<A: Actor> Launch<A> {
+    pub(super) fn new(
+        scope: &Scope,
+        factory: Factory<A>,
+        spawned_at: &'static Location<'static>,
+    ) -> Self {
+        Self {
+            scope: scope.clone(),
+            factory,
+            spawned_at,
+            name: None,
+            label: None,
+            groups: Vec::new(),
+            capacity: Some(DEFAULT_CAPACITY),
+            overflow: Overflow::default(),
+            restart: Restart::default(),
+            intensity: Intensity::default(),
+            shutdown: SHUTDOWN,
+            is_held: false,
+            started: None,
+            leash: None,
+            supervises: None,
+            epilogue: None,
+        }
+    }
+
+    /// Launches it, and waits until its first start has succeeded or failed.
+    pub(super) async fn start(mut self) -> Result<Address<A>, SpawnError> {
+        let (cell, asker) = (JoinCell::new(), current::task_id());
+        self.started = Some(Box::new({
+            let cell = cell.clone();
+            move |result| {
+                let result = result.map_err(SpawnError::from_exit);
+                cell.answer(asker, "started", Ok(result));
+            }
+        }));
+        let address = self.launch()?;
+        // Nobody else has the address: one that is given up half-way ends, also in its `started` hook.
+        let given_up = OnDrop::new({
+            let cancel = address.station().cancel.clone();
+            move || cancel.cancel("its start was given up")
+        });
+        let started = wait_started(&cell).await?;
+        given_up.disarm();
+        started.map(|()| address)
+    }
+
+    /// Makes its life a task. It does not wait for anything.
+    pub(super) fn launch(self) -> Result<Address<A>, SpawnError> {
         let inner = self.scope.inner().clone();
         inner.enter().map_err(|_ended| SpawnError::Ended)?;
         let entered = OnDrop::new({
@@ -300,8 +385,8 @@ impl<A: Actor> ActorBuilder<A> {
         });
         let core = inner.core.clone();
         let driver = core.place(self.scope.placement(), inner.home);
-        let id = match &name {
-            Some(name) => inner.id.child(name.clone().into_text()),
+        let id = match self.label {
+            Some(label) => inner.id.child(label.into_text()),
             None => inner.id.child("actor"),
         };
         let (context, cancel) = inner.context.with_cancel_cause();
@@ -317,9 +402,11 @@ impl<A: Actor> ActorBuilder<A> {
             mailbox: sender.downgrade(),
             overflow: self.overflow,
             shutdown: self.shutdown,
+            leash: self.leash,
+            supervises: self.supervises,
         });
         core.registry()
-            .enter_actor(id.clone(), name, station.clone())
+            .enter_actor(id.clone(), self.name, station.clone())
             .map_err(|error| match error {
                 RegistryError::NameTaken { name, holder } => SpawnError::NameTaken {
                     name: name.to_string(),
@@ -327,14 +414,12 @@ impl<A: Actor> ActorBuilder<A> {
                 },
                 _ => SpawnError::Ended,
             })?;
-        for group in groups {
+        for group in self.groups {
             core.registry().join_group(&id, group);
         }
         // From here on the actor's own end leaves the scope and the registry.
         entered.disarm();
-        let keeps = self.restart == Restart::Permanent;
         inner.add_child(station.clone());
-        let cell = JoinCell::new();
         let life = Life {
             station: station.clone(),
             desk: Arc::new(Desk::new(station.info.clone())),
@@ -342,13 +427,9 @@ impl<A: Actor> ActorBuilder<A> {
             factory: self.factory,
             restart: self.restart,
             intensity: self.intensity,
-            started: Some(Box::new({
-                let (cell, asker) = (cell.clone(), current::task_id());
-                move |result| {
-                    let result = result.map_err(SpawnError::from_exit);
-                    cell.answer(asker, "started", Ok(result));
-                }
-            })),
+            started: self.started,
+            epilogue: self.epilogue,
+            incarnation: 0,
             has_run: false,
             is_draining: false,
             is_over: false,
@@ -357,7 +438,8 @@ impl<A: Actor> ActorBuilder<A> {
             spawned_at: self.spawned_at,
         };
         // A permanent actor is held by its supervisor.
-        let held = keeps.then(|| sender.clone());
+        let is_held = self.is_held || self.restart == Restart::Permanent;
+        let held = is_held.then(|| sender.clone());
         let hosted = station.clone();
         driver.spawn(Task::local(station.info.clone(), context, move || {
             let life = async move {
@@ -366,15 +448,7 @@ impl<A: Actor> ActorBuilder<A> {
             };
             engine::host(&hosted, Box::pin(life))
         }));
-        // Nobody else has the address: one that is given up half-way ends, also in its `started` hook.
-        let given_up = OnDrop::new({
-            let cancel = station.cancel.clone();
-            move || cancel.cancel("its start was given up")
-        });
-        let address = Address::new(station, sender);
-        let started = wait_started(&cell).await?;
-        given_up.disarm();
-        started.map(|()| address)
+        Ok(Address::new(station, sender))
     }
 }
 

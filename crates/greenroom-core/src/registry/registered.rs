@@ -31,6 +31,12 @@ pub trait Registered: Send + Sync + 'static {
     /// Returns how often it was rebuilt after a failure.
     fn restarts(&self) -> u64;
 
+    /// Returns the name of its strategy, if it supervises others: its children are those whose parent it
+    /// is.
+    fn strategy(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Cancels its context with this cause. It does not wait for the actor to end.
     fn cancel(&self, cause: Cause);
 

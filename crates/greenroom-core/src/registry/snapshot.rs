@@ -98,6 +98,9 @@ pub struct ActorRecord {
     pub mailbox_capacity: Option<usize>,
     /// How often it was rebuilt after a failure.
     pub restarts: u64,
+    /// The name of its strategy, if it is a supervisor; its children have it as their parent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<&'static str>,
 }
 
 impl ActorRecord {
@@ -111,6 +114,7 @@ impl ActorRecord {
             mailbox_depth,
             mailbox_capacity,
             restarts: record.restarts(),
+            strategy: record.strategy(),
         }
     }
 }
