@@ -1,6 +1,7 @@
 //! A tree of supervisors: a store, a cache that stands on it, and sessions beside them.
 //!
 //! Go has no counterpart: a panic that nobody recovers ends the process.
+#![allow(clippy::print_stdout, reason = "an example prints")]
 
 use greenroom::prelude::*;
 use greenroom::supervision::{

@@ -45,6 +45,7 @@
 //! | use Go's patterns | [`patterns`] |
 //! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`], [`Runtime::wait_graph`] |
 //! | decide what becomes of a failure | [`Restart`], [`supervision`] |
+//! | restart several together, in trees | [`Supervisor`], [`supervision`] |
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |
 //!
