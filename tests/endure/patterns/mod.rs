@@ -17,10 +17,15 @@ mod channel;
 mod context;
 mod fan;
 mod generate;
+mod mutex;
 mod pipeline;
+mod pool;
+mod rw_mutex;
 mod scopes;
 mod select;
+mod semaphore;
 mod state;
+mod task_group;
 mod wait_group;
 mod watch;
 mod worker_pool;
@@ -37,6 +42,11 @@ pub(crate) const ALL: &[Pattern] = patterns![
     state,
     wait_group,
     worker_pool,
+    mutex,
+    rw_mutex,
+    semaphore,
+    task_group,
+    pool,
     actors,
     scopes,
 ];
