@@ -225,6 +225,11 @@ impl Mark {
         self.with(|entry| entry.is_let_go = true);
     }
 
+    /// Returns whether the pattern said that it has it.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.with(|entry| entry.is_accepted)
+    }
+
     /// Returns whether it came out.
     pub(crate) fn is_received(&self) -> bool {
         self.with(|entry| entry.received > 0)

@@ -13,14 +13,26 @@ macro_rules! patterns {
 }
 
 mod actors;
+mod broadcast;
+mod cache;
 mod channel;
 mod context;
+mod dynamic;
 mod fan;
 mod generate;
+mod mutex;
+mod once;
 mod pipeline;
+mod pool;
+mod rate_limiter;
+mod router;
+mod rw_mutex;
 mod scopes;
 mod select;
+mod semaphore;
+mod single_flight;
 mod state;
+mod task_group;
 mod wait_group;
 mod watch;
 mod worker_pool;
@@ -37,6 +49,18 @@ pub(crate) const ALL: &[Pattern] = patterns![
     state,
     wait_group,
     worker_pool,
+    mutex,
+    rw_mutex,
+    semaphore,
+    task_group,
+    pool,
+    broadcast,
+    single_flight,
+    once,
+    rate_limiter,
+    cache,
+    router,
+    dynamic,
     actors,
     scopes,
 ];

@@ -1,9 +1,11 @@
-//! Worker pools: a job that was taken gets one outcome, whatever becomes of its worker or its pool.
+//! Worker pools: a job that was taken gets one outcome, whatever becomes of its worker or its pool, how
+//! often it is tried, and how many workers there are meanwhile.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use greenroom::channel::Receiver;
-use greenroom::patterns::worker_pool::{JobError, Ticket};
+use greenroom::patterns::worker_pool::{JobError, Retry, Ticket};
 use greenroom::prelude::*;
 
 use crate::account::{Count, Token, lock};
@@ -11,29 +13,62 @@ use crate::dice::Dice;
 use crate::flow::Flow;
 use crate::frame::Round;
 
+/// Shared, since a job that is tried again is a clone.
+type Shared = Arc<Token>;
+
 pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
     let mut dice = round.dice();
     let (workers, queue) = (dice.upto(3), dice.below(3));
     let job = Arc::new(Job {
         dice: Mutex::new(dice.fork()),
         running: Count::default(),
-        workers,
+        workers: AtomicUsize::new(workers),
         round: round.clone(),
     });
     let options = pool("endure").workers(workers).queue(queue);
-    let pool = WorkerPool::spawn(&scope, options, move |token| job.clone().run(token)).await?;
+    let most = job.clone();
+    let run = move |token| job.clone().run(token);
+    let pool = match dice.one_in(2) {
+        true => WorkerPool::spawn(&scope, options, run).await?,
+        false => {
+            let delay = dice.below(3) as u64;
+            let mut retry = Retry::attempts(dice.upto(3)).delays(delay.millis(), delay.millis());
+            if dice.one_in(2) {
+                retry = retry.panics();
+            }
+            WorkerPool::spawn(&scope, options.retry(retry), run).await?
+        }
+    };
     let mut callers = Vec::new();
     for _ in 0..dice.upto(3) {
-        let tokens = (0..dice.below(5)).map(|_| round.token()).collect();
+        let tokens = (0..dice.below(5))
+            .map(|_| Arc::new(round.token()))
+            .collect();
         let (pool, in_order, round) = (pool.clone(), dice.one_in(2), round.clone());
         callers.push(scope.go(call(pool, tokens, in_order, round, dice.fork())));
+    }
+    if dice.one_in(3) {
+        let (pool, mut dice) = (pool.clone(), dice.fork());
+        let task = scope.go(async move {
+            for _ in 0..dice.upto(3) {
+                dice.pause().await?;
+                let workers = dice.upto(4);
+                most.workers.fetch_max(workers, SeqCst);
+                let _resized = dice.attempt(pool.resize(workers)).await;
+            }
+            Ok(())
+        });
+        task.detach();
     }
     if dice.fault(5) {
         dice.leave();
         let (pool, mut dice) = (pool.clone(), dice.fork());
         let task = scope.go(async move {
             dice.pause().await?;
-            pool.close();
+            match dice.one_in(2) {
+                true => pool.close(),
+                false => drop(dice.attempt(pool.drain()).await),
+            }
             Ok(())
         });
         task.detach();
@@ -53,16 +88,17 @@ pub(crate) async fn round(scope: Scope, round: Round) -> Result<()> {
 struct Job {
     dice: Mutex<Dice>,
     running: Count,
-    workers: usize,
+    // The largest number so far: one too many ends with its job.
+    workers: AtomicUsize,
     round: Round,
 }
 
 impl Job {
-    async fn run(self: Arc<Self>, token: Token) -> Result<Token> {
+    async fn run(self: Arc<Self>, token: Shared) -> Result<Shared> {
         let _running = self.running.hold();
-        let running = self.running.get();
-        self.round.check(running <= self.workers, || {
-            format!("{running} jobs run in {} workers", self.workers)
+        let (running, workers) = (self.running.get(), self.workers.load(SeqCst));
+        self.round.check(running <= workers, || {
+            format!("{running} jobs run in {workers} workers")
         });
         let mut dice = lock(&self.dice).fork();
         dice.pause().await?;
@@ -73,8 +109,8 @@ impl Job {
 }
 
 async fn call(
-    pool: WorkerPool<Token, Token>,
-    tokens: Vec<Token>,
+    pool: WorkerPool<Shared, Shared>,
+    tokens: Vec<Shared>,
     in_order: bool,
     round: Round,
     mut dice: Dice,
@@ -102,7 +138,7 @@ async fn call(
         }
         _ => {}
     }
-    let mut tickets: Vec<Ticket<Token>> = Vec::new();
+    let mut tickets: Vec<Ticket<Shared>> = Vec::new();
     for token in tokens {
         own.step();
         dice.pause().await?;
@@ -151,7 +187,7 @@ async fn call(
 }
 
 async fn read(
-    results: Receiver<Result<Token, JobError>>,
+    results: Receiver<Result<Shared, JobError>>,
     in_order: bool,
     round: &Round,
     mut dice: Dice,
