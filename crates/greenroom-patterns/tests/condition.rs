@@ -21,6 +21,15 @@ use greenroom_patterns::mutex::{LockError, Mutex, OnCycle, mutex};
 
 fn error<T: std::error::Error + Send + Sync + 'static>() {}
 
+/// A value that can neither be printed nor shared.
+struct Plain(#[expect(dead_code, reason = "not to be shared")] Cell<u8>);
+
+#[test]
+fn its_error_is_one_whatever_the_value_is() {
+    error::<WaitError<Plain>>();
+    assert_eq!(format!("{:?}", WaitError::<Plain>::Deadline), "Deadline");
+}
+
 /// Starts tasks that wait for a signal, one after the other, and write down their numbers then.
 async fn waiters(
     scope: &Scope,

@@ -85,11 +85,11 @@ async fn choose(lines: Vec<Line>, tokens: Vec<Token>, round: Round, mut dice: Di
             });
         }));
         if dice.one_in(3) {
-            cases.push(select.tick(&ticker, |ticked| drop(ticked)));
+            cases.push(select.tick(&ticker, drop));
         }
         if dice.one_in(3) {
             timer.reset((dice.below(3) as u64).millis());
-            cases.push(select.fired(&timer, |fired| drop(fired)));
+            cases.push(select.fired(&timer, drop));
         }
         if dice.one_in(4) {
             ticker.reset((dice.upto(2) as u64).millis())?;

@@ -11,7 +11,7 @@ use crate::mutex::{Lease, Poison};
 
 /// Why a wait ended without a lease. The value is with its owner, but for
 /// [`OtherMutex`](Self::OtherMutex).
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError<T: Send + 'static> {
     /// The lease is of another mutex. It comes back, and nothing was done with it.
@@ -43,6 +43,20 @@ impl<T: Send + 'static> WaitError<T> {
         match self {
             Self::OtherMutex(back) => Some(back.into_lease()),
             _ => None,
+        }
+    }
+}
+
+// By hand: derived, it would ask for a value that can be printed, and `?` for the error with it.
+impl<T: Send + 'static> fmt::Debug for WaitError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherMutex(back) => f.debug_tuple("OtherMutex").field(back).finish(),
+            Self::Poisoned(poison) => f.debug_tuple("Poisoned").field(poison).finish(),
+            Self::Cycle { path } => f.debug_struct("Cycle").field("path", path).finish(),
+            Self::Cancelled(cause) => f.debug_tuple("Cancelled").field(cause).finish(),
+            Self::Deadline => f.write_str("Deadline"),
+            Self::Closed => f.write_str("Closed"),
         }
     }
 }
