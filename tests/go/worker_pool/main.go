@@ -67,4 +67,23 @@ func main() {
 	case <-ctx.Done():
 		fmt.Println(ctx.Err())
 	}
+
+	// Results in the order of the jobs: a place for each.
+	squares := make([]int, 3)
+	var wg sync.WaitGroup
+	for i := range squares {
+		wg.Go(func() { squares[i] = (i + 1) * (i + 1) })
+	}
+	wg.Wait()
+	for _, square := range squares {
+		fmt.Println(square)
+	}
+
+	// Up to three attempts, by a loop.
+	for attempt := 1; attempt <= 3; attempt++ {
+		if attempt >= 3 {
+			fmt.Println("good at attempt", attempt)
+			break
+		}
+	}
 }
