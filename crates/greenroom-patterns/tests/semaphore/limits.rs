@@ -1,39 +1,16 @@
-//! Semaphores, by the public API.
-
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a test looks on from outside"
-)]
-
-mod common;
+//! How many are at work at a time, in which order, and what becomes of those who give up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use common::{Ledger, arbiters, check, check_err, idle, paused, polls, quiet};
-use greenroom_actor::{JoinError, Placement, Scope};
+use crate::common::{Ledger, arbiters, check, check_err, idle, paused, polls, quiet};
+use crate::waiter;
+use greenroom_actor::{JoinError, Placement};
 use greenroom_core::Result;
 use greenroom_core::time::{Durations, sleep};
 use greenroom_patterns::semaphore::{
     AcquireError, CountError, ResizeError, Semaphore, TryAcquireError,
 };
-
-/// Starts a task that waits for permits, and says so by its number when it has them.
-fn waiter(
-    scope: &Scope,
-    semaphore: &Semaphore,
-    permits: usize,
-    order: &Arc<std::sync::Mutex<Vec<usize>>>,
-) -> greenroom_actor::JoinHandle<()> {
-    let (semaphore, order) = (semaphore.clone(), order.clone());
-    scope.go(async move {
-        let permit = semaphore.acquire_many(permits).await?;
-        order.lock().expect("nobody panics here").push(permits);
-        drop(permit);
-        Ok(())
-    })
-}
 
 #[test]
 fn at_most_as_many_are_at_work_as_there_are_permits() {
@@ -271,7 +248,7 @@ fn a_waiter_that_is_dropped_lets_in_those_behind_it() {
 
 #[test]
 fn permits_and_waiters_at_the_end_of_the_scope_hold_up_nothing() {
-    for seed in common::SEEDS {
+    for seed in crate::common::SEEDS {
         let runtime = paused(seed);
         let kept = runtime
             .block_on(|scope| async move {
@@ -318,7 +295,7 @@ fn permits_and_waiters_at_the_end_of_the_scope_hold_up_nothing() {
 
 #[test]
 fn a_permit_that_outlives_its_scope_is_dropped_in_peace() {
-    for seed in common::SEEDS {
+    for seed in crate::common::SEEDS {
         let permit = paused(seed)
             .block_on(|scope| async move {
                 let semaphore = Semaphore::spawn(&scope, 2).await?;

@@ -1,35 +1,11 @@
 //! Semaphores that change their size, are closed, and whose permits are split.
 
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a test looks on from outside"
-)]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{check, idle};
-use greenroom_actor::Scope;
+use crate::common::{check, idle};
+use crate::waiter;
 use greenroom_core::time::{Durations, sleep};
 use greenroom_patterns::semaphore::{AcquireError, Semaphore, SplitError, TryAcquireError};
-
-/// Starts a task that waits for permits, and says so by its number when it has them.
-fn waiter(
-    scope: &Scope,
-    semaphore: &Semaphore,
-    permits: usize,
-    order: &Arc<std::sync::Mutex<Vec<usize>>>,
-) -> greenroom_actor::JoinHandle<()> {
-    let (semaphore, order) = (semaphore.clone(), order.clone());
-    scope.go(async move {
-        let permit = semaphore.acquire_many(permits).await?;
-        order.lock().expect("nobody panics here").push(permits);
-        drop(permit);
-        Ok(())
-    })
-}
 
 #[test]
 fn growth_lets_waiters_in_in_order() {
