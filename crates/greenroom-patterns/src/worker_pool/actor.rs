@@ -15,7 +15,7 @@ use greenroom_core::{Id, Panic, Result};
 
 use super::error::JobError;
 use super::message::{Outcome, Queued, Retire, Work};
-use super::retry::RetryPolicy;
+use super::retry::Retries;
 use crate::caught::caught;
 
 /// Takes jobs one by one until there are no more, or it is let go.
@@ -42,7 +42,7 @@ impl<J, O, R, F, Fut> Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -89,7 +89,7 @@ impl<J, O, R, F, Fut> Actor for Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -119,7 +119,7 @@ impl<J, O, R, F, Fut> Handler<Work<J, O>> for Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -143,7 +143,7 @@ impl<J, O, R, F, Fut> Handler<Retire> for Worker<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {

@@ -16,7 +16,7 @@ use greenroom_core::{Result, current};
 use super::actor::{Recipe, Worker};
 use super::error::ResizeError;
 use super::message::{Gone, Queued, Resize, Retire};
-use super::retry::RetryPolicy;
+use super::retry::Retries;
 
 /// Owns the list of the workers.
 pub(super) struct Foreman<J: Send + 'static, O: Send + 'static, R, F>(
@@ -60,7 +60,7 @@ impl<J, O, R, F, Fut> Crew<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -161,7 +161,7 @@ impl<J, O, R, F, Fut> Actor for Foreman<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -175,7 +175,7 @@ impl<J, O, R, F, Fut> Handler<Resize> for Foreman<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {
@@ -199,7 +199,7 @@ impl<J, O, R, F, Fut> Handler<Gone> for Foreman<J, O, R, F>
 where
     J: Send + 'static,
     O: Send + 'static,
-    R: RetryPolicy<J>,
+    R: Retries<J>,
     F: Fn(J) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<O>> + 'static,
 {

@@ -18,7 +18,7 @@ use super::error::{JobError, PoolError, ResizeError, SubmitError, TrySubmitError
 use super::foreman::{Crew, Foreman};
 use super::message::{Outcome, Queued, Reply, Resize, Waiter};
 use super::options::PoolOptions;
-use super::retry::RetryPolicy;
+use super::retry::Retries;
 use super::ticket::Ticket;
 use crate::flow;
 use crate::generate::generate;
@@ -77,7 +77,7 @@ impl<J: Send + 'static, O: Send + 'static> WorkerPool<J, O> {
         f: F,
     ) -> impl Future<Output = Result<Self, PoolError>> + Send + use<J, O, R, F, Fut>
     where
-        R: RetryPolicy<J>,
+        R: Retries<J>,
         F: Fn(J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<O>> + 'static,
     {

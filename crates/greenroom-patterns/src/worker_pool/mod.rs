@@ -65,5 +65,5 @@ mod ticket;
 pub use error::{JobError, PoolError, ResizeError, SubmitError, TrySubmitError};
 pub use handle::WorkerPool;
 pub use options::{PoolOptions, pool};
-pub use retry::{NoRetry, Retry, RetryPolicy};
+pub use retry::{NoRetry, Retries, Retry};
 pub use ticket::Ticket;

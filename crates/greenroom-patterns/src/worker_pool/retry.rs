@@ -14,7 +14,7 @@ const fn between(base: Duration, cap: Duration) -> Backoff {
 }
 
 /// Decides whether a job is tried again. Implemented by [`NoRetry`] and [`Retry`] only.
-pub trait RetryPolicy<J>: sealed::Policy<J> {}
+pub trait Retries<J>: sealed::Policy<J> {}
 
 /// A job has one attempt.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,7 +100,7 @@ impl<W> fmt::Debug for Retry<W> {
     }
 }
 
-impl<J> RetryPolicy<J> for NoRetry {}
+impl<J> Retries<J> for NoRetry {}
 
 impl<J> sealed::Policy<J> for NoRetry {
     fn attempts(&self) -> usize {
@@ -116,7 +116,7 @@ impl<J> sealed::Policy<J> for NoRetry {
     }
 }
 
-impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> RetryPolicy<J> for Retry<W> {}
+impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> Retries<J> for Retry<W> {}
 
 impl<J: Clone, W: Fn(&Failure) -> bool + Send + Sync + 'static> sealed::Policy<J> for Retry<W> {
     fn attempts(&self) -> usize {
