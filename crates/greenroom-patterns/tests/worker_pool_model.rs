@@ -11,7 +11,7 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use common::{Boom, Ledger, Token, paused, polls, quiet};
+use common::{Boom, Ledger, Token, later, paused, polls, quiet};
 use greenroom_actor::{OnError, Scope, SpawnError};
 use greenroom_core::channel::RecvError;
 use greenroom_core::time::{Durations, sleep};
@@ -301,26 +301,12 @@ async fn carry_out(
         .into_iter()
         .map(|orders| scope.go(client(pool.clone(), orders, ledger.clone(), rules)))
         .collect();
-    if let Some(millis) = plan.closes_after {
-        let pool = pool.clone();
-        scope
-            .go(async move {
-                sleep(millis.millis()).await?;
-                pool.close();
-                Ok(())
-            })
-            .detach();
-    }
-    if let Some(millis) = plan.cancels_after {
-        let scope_to_cancel = scope.clone();
-        scope
-            .go(async move {
-                sleep(millis.millis()).await?;
-                scope_to_cancel.cancel("planned");
-                Ok(())
-            })
-            .detach();
-    }
+    let to_close = pool.clone();
+    later(&scope, plan.closes_after, move || to_close.close());
+    let to_cancel = scope.clone();
+    later(&scope, plan.cancels_after, move || {
+        to_cancel.cancel("planned")
+    });
     let batch = plan.batch.clone();
     let jobs = batch.clone().into_iter().enumerate().map({
         let ledger = ledger.clone();

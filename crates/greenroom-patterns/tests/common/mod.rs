@@ -228,6 +228,18 @@ pub(crate) async fn see(
     Ok(seen)
 }
 
+/// Does something when so many milliseconds have passed, if a plan says when.
+pub(crate) fn later(scope: &Scope, millis: Option<u64>, act: impl FnOnce() + Send + 'static) {
+    let Some(millis) = millis else { return };
+    scope
+        .go(async move {
+            sleep(millis.millis()).await?;
+            act();
+            Ok(())
+        })
+        .detach();
+}
+
 /// A pool whose jobs sleep for so many milliseconds, and give the number back.
 pub(crate) async fn sleepers(
     scope: &Scope,

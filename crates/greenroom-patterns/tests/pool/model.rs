@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use crate::common::{Boom, Ledger, Token, paused, polls, quiet};
+use crate::common::{Boom, Ledger, Token, later, paused, polls, quiet};
 use greenroom_actor::{OnError, Scope};
 use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, Result};
@@ -285,26 +285,12 @@ async fn carry_out(scope: Scope, plan: Plan, ledger: Ledger) -> Result<()> {
             ))
         })
         .collect();
-    if let Some(millis) = plan.closes_after {
-        let pool = pool.clone();
-        scope
-            .go(async move {
-                sleep(millis.millis()).await?;
-                pool.close();
-                Ok(())
-            })
-            .detach();
-    }
-    if let Some(millis) = plan.cancels_after {
-        let scope_to_cancel = scope.clone();
-        scope
-            .go(async move {
-                sleep(millis.millis()).await?;
-                scope_to_cancel.cancel("planned");
-                Ok(())
-            })
-            .detach();
-    }
+    let to_close = pool.clone();
+    later(&scope, plan.closes_after, move || to_close.close());
+    let to_cancel = scope.clone();
+    later(&scope, plan.cancels_after, move || {
+        to_cancel.cancel("planned")
+    });
     for client in clients {
         // Whoever waits is served, refused, or ends with its context: else this hangs.
         let _told_by_the_scope = client.await;
