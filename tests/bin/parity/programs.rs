@@ -77,9 +77,10 @@ pub(crate) fn build(root: &Path, go: Option<&Go>, rows: &[Row]) -> io::Result<Bu
     };
 
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Of the whole workspace: of one member the features of dependencies are others, and all is built anew.
     cargo
         .current_dir(root)
-        .args(["build", "--quiet", "--package", "greenroom-examples"]);
+        .args(["build", "--quiet", "--workspace"]);
     cargo.arg("--target-dir").arg(target);
     match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => {}
