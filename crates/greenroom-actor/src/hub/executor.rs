@@ -263,7 +263,11 @@ impl Executor {
 
     fn answer(&mut self) {
         for query in self.hub.queue.take_queries() {
-            super::query::answer(query, self.slots.iter().map(|(_, slot)| &slot.cell));
+            // What was spawned before the question is here, or still in the queue.
+            self.hub.queue.drain_into(&mut self.local);
+            let there = self.slots.iter().map(|(_, slot)| &slot.cell);
+            let is_new = |cell: &&Arc<TaskCell>| cell.slot() == NO_SLOT && !cell.is_done();
+            super::query::answer(query, there.chain(self.local.iter().filter(is_new)));
         }
     }
 
