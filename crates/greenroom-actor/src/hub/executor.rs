@@ -69,7 +69,9 @@ impl Executor {
             self.fire_due();
             self.poll_ready(&mut left);
             self.answer();
-            if left > 0 && !self.hub.observer().is_some_and(|front| front.idle()) {
+            // A question may have brought tasks along.
+            let is_idle = left > 0 && self.local.is_empty();
+            if is_idle && !self.hub.observer().is_some_and(|front| front.idle()) {
                 let parked = self.hub.queue.park(cx.waker());
                 if parked && self.poll_sleep(cx).is_pending() {
                     return Poll::Pending;

@@ -112,7 +112,7 @@ impl Scope {
     /// use greenroom_core::{ExitReason, Failure, time::{Durations, sleep}};
     /// # Runtime::new()?.block_on(|scope| async move {
     /// scope.set_on_error(greenroom_actor::OnError::KeepFirst);
-    /// let feed = scope.go(async { sleep(1.ms()).await?; Err::<(), _>(Failure::message("no route")) });
+    /// let feed = scope.go(async { sleep(1.millis()).await?; Err::<(), _>(Failure::message("no route")) });
     /// let store = scope.go(async { Ok(sleep(3600.secs()).await?) });
     /// scope.link(&feed, &store);
     /// match store.await {

@@ -38,6 +38,10 @@ pub(crate) mod sealed {
 }
 
 /// What a watch is to be set on.
+#[expect(
+    missing_debug_implementations,
+    reason = "it cannot be named outside the crate"
+)]
 pub struct Target {
     pub(crate) id: Id,
     pub(crate) found: Found,
