@@ -170,6 +170,12 @@ impl<A: Actor> Life<A> {
                     Urgent::Exit(linked) => Next::Exit(linked),
                     Urgent::Told(tidings) => Next::Told(tidings),
                     Urgent::Unset => {
+                        // A message that was handed to this wait is in no queue: it goes first.
+                        if let Poll::Ready(got) = message.as_mut().poll(task) {
+                            cx.bonds.taken += 1;
+                            *last = Lane::Mailbox;
+                            return Poll::Ready(self.received(got));
+                        }
                         // What the ended ones had sent is among these, or has been handled.
                         let there = self.mailbox.len() as u64;
                         station.control.set_turn(cx.bonds.taken + there);

@@ -107,7 +107,8 @@ fn a_wait_ends_with_its_context_and_the_monitor_goes_on() {
         assert!(matches!(late, Err(DownError::Deadline)));
         let (soon, cancel) = scope.context().with_cancel_cause();
         cancel.cancel("enough");
-        assert!(soon.run(monitor.down()).await.is_err());
+        let cut = soon.run(monitor.down()).await?;
+        assert!(matches!(cut, Err(DownError::Cancelled(_))));
         target.stop();
         assert_eq!(word(&monitor.down().await?.reason), "normal");
         Ok(())
