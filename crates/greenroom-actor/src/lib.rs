@@ -7,7 +7,9 @@ mod engine;
 mod hub;
 pub mod interop;
 mod latch;
+pub mod link;
 mod mailbox;
+pub mod monitor;
 mod reply;
 mod runtime;
 mod scope;
@@ -21,7 +23,9 @@ pub use address::{
     TryTellError, WeakAddress, WeakRecipient,
 };
 pub use blocking::blocking;
+pub use link::{Exit, Link};
 pub use mailbox::Overflow;
+pub use monitor::{Down, Monitor};
 pub use reply::ReplyTo;
 pub use runtime::{
     Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,

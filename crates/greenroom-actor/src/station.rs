@@ -104,6 +104,19 @@ impl<A: Actor> Station<A> {
         self.state.store(state as u8, Relaxed);
     }
 
+    /// Returns the number of the present incarnation, counted from 1.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.restarts.load(Relaxed) + 1
+    }
+
+    /// Says that an incarnation has ended, after which another may come. Its monitors and links end.
+    pub(crate) fn tell_incarnation_end(&self, reason: &ExitReason) {
+        self.control.unbind_all();
+        let incarnation = self.incarnation();
+        self.info
+            .tell_incarnation_end(incarnation, || reason.clone());
+    }
+
     pub(crate) fn count_restart(&self) {
         self.restarts.fetch_add(1, Relaxed);
     }
@@ -142,6 +155,10 @@ impl<A: Actor> Registered for Station<A> {
 
     fn strategy(&self) -> Option<&'static str> {
         self.supervises
+    }
+
+    fn bond(&self) -> Option<Box<dyn Any + Send + Sync>> {
+        Some(Box::new(self.party()))
     }
 
     fn cancel(&self, cause: Cause) {
@@ -191,6 +208,11 @@ impl Exit {
             std::mem::take(&mut state.waiters)
         };
         unwind::wake_all(waiters.into_iter().map(|(_, waker)| waker));
+    }
+
+    /// Returns the reason, if there is one.
+    pub(crate) fn reason(&self) -> Option<ExitReason> {
+        self.0.lock().reason.clone()
     }
 
     /// Ready with the reason. `place` is where the waiter's waker is kept meanwhile.

@@ -94,6 +94,8 @@ pub enum EventKind {
     Exit,
     /// A context ends.
     Cancel,
+    /// An end is told to who watches, or is linked to, what ended.
+    Down,
 }
 
 /// What was done to a kernel object.

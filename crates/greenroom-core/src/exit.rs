@@ -30,14 +30,24 @@ pub enum ExitReason {
     Failed(Failure),
     /// Its code panicked.
     Panicked(Panic),
+    /// Something that it was linked to ended, and took it down.
+    Linked(Linked),
+    /// It had ended before anybody looked, and why is not known; or it never was. OTP counterpart:
+    /// `noproc`.
+    Gone,
 }
 
 impl ExitReason {
     /// Returns whether a supervisor of transient children would leave it ended: true for
-    /// [`Normal`](Self::Normal) and [`Shutdown`](Self::Shutdown).
+    /// [`Normal`](Self::Normal) and [`Shutdown`](Self::Shutdown), and for what was taken down by such an
+    /// end.
     #[must_use]
     pub fn is_orderly(&self) -> bool {
-        matches!(self, Self::Normal | Self::Shutdown)
+        match self {
+            Self::Normal | Self::Shutdown => true,
+            Self::Linked(linked) => linked.root().is_orderly(),
+            _ => false,
+        }
     }
 }
 
@@ -59,6 +69,113 @@ impl fmt::Display for ExitReason {
             Self::Deadline => f.write_str("deadline exceeded"),
             Self::Failed(failure) => write!(f, "failed: {failure}"),
             Self::Panicked(panic) => write!(f, "{panic}"),
+            Self::Linked(linked) => write!(f, "{linked}"),
+            Self::Gone => f.write_str("gone, it had ended before"),
+        }
+    }
+}
+
+/// The end of one that was linked to another, and why that one ended: a chain, if it was linked to yet
+/// another.
+///
+/// It is the cause with which a context is cancelled that a link ends.
+#[derive(Clone)]
+pub struct Linked(Arc<Tie>);
+
+struct Tie {
+    of: Id,
+    to: Id,
+    reason: ExitReason,
+}
+
+// A chain is as long as a row of links: dropped one by one, since each in the drop of the one before it
+// would use up the stack.
+impl Drop for Tie {
+    fn drop(&mut self) {
+        let mut next = std::mem::replace(&mut self.reason, ExitReason::Normal);
+        while let ExitReason::Linked(Linked(tie)) = next {
+            next = match Arc::into_inner(tie) {
+                Some(mut tie) => std::mem::replace(&mut tie.reason, ExitReason::Normal),
+                None => return,
+            };
+        }
+    }
+}
+
+impl Linked {
+    /// How many links of a chain are written out.
+    const SHOWN: usize = 8;
+
+    /// Records that `of` was linked to `to`, which ended for this reason.
+    #[must_use]
+    pub fn new(of: Id, to: Id, reason: ExitReason) -> Self {
+        Self(Arc::new(Tie { of, to, reason }))
+    }
+
+    /// Returns who was taken down.
+    #[must_use]
+    pub fn of(&self) -> &Id {
+        &self.0.of
+    }
+
+    /// Returns what it was linked to.
+    #[must_use]
+    pub fn to(&self) -> &Id {
+        &self.0.to
+    }
+
+    /// Returns why that one ended.
+    #[must_use]
+    pub fn reason(&self) -> &ExitReason {
+        &self.0.reason
+    }
+
+    /// Returns the reason at the far end of the chain, which is no link.
+    #[must_use]
+    pub fn root(&self) -> &ExitReason {
+        let mut reason = self.reason();
+        while let ExitReason::Linked(linked) = reason {
+            reason = linked.reason();
+        }
+        reason
+    }
+
+    /// Returns the chain, this link first.
+    pub fn chain(&self) -> impl Iterator<Item = &Linked> {
+        std::iter::successors(Some(self), |linked| match linked.reason() {
+            ExitReason::Linked(next) => Some(next),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Linked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.chain();
+        for linked in rest.by_ref().take(Self::SHOWN) {
+            write!(f, "linked to {}, which ended: ", linked.to())?;
+        }
+        match rest.count() {
+            0 => {}
+            more => write!(f, "({more} more links) ")?,
+        }
+        write!(f, "{}", self.root())
+    }
+}
+
+impl fmt::Debug for Linked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Linked({self})")
+    }
+}
+
+impl std::error::Error for Linked {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.root() {
+            ExitReason::Failed(failure) => Some(failure.as_error()),
+            ExitReason::Panicked(panic) => Some(panic),
+            ExitReason::Cancelled(cause) => Some(cause),
+            _ => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! kernel's objects ([`Context`], channels, select, watch) wait and wake through it.
 
 pub mod blocking;
+pub mod bond;
 pub mod channel;
 pub mod context;
 pub mod current;
@@ -26,6 +27,6 @@ pub mod doc_support;
 
 pub use context::Context;
 pub use driver::Driver;
-pub use exit::{ExitReason, Panic};
+pub use exit::{ExitReason, Linked, Panic};
 pub use failure::{Failure, Result};
 pub use id::{Id, Name};

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::bond::Bonds;
 use crate::context::{CancelCauseHandle, Context};
 use crate::cycle::{FarEnd, Parked};
 use crate::error::Cause;
@@ -102,6 +103,8 @@ pub struct TaskInfo {
     desk: AtomicUsize,
     context_clones: AtomicUsize,
     cancel: Option<CancelCauseHandle>,
+    // Who is told of its end.
+    pub(crate) bonds: Bonds,
 }
 
 impl TaskInfo {
@@ -123,6 +126,7 @@ impl TaskInfo {
             desk: AtomicUsize::new(0),
             context_clones: AtomicUsize::new(0),
             cancel: None,
+            bonds: Bonds::default(),
         }
     }
 

@@ -45,6 +45,7 @@
 //! | use Go's patterns | [`patterns`] |
 //! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`], [`Runtime::wait_graph`] |
 //! | decide what becomes of a failure | [`Restart`], [`supervision`] |
+//! | hear of the end of another, or end with it | [`monitor`], [`link`] |
 //! | restart several together, in trees | [`Supervisor`], [`supervision`] |
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |
@@ -87,8 +88,9 @@ pub use greenroom_patterns as patterns;
 /// What most programs need, for `use greenroom::prelude::*`.
 pub mod prelude {
     pub use greenroom_actor::{
-        Actor, ActorContext, Address, AskError, Handler, HandlerLater, JoinHandle, Kept, Placement,
-        Recipient, ReplyTo, Restart, Runtime, Scope, Signal, SpawnError, WithSignals, blocking,
+        Actor, ActorContext, Address, AskError, Down, Exit, Handler, HandlerLater, JoinHandle,
+        Kept, Monitor, Placement, Recipient, ReplyTo, Restart, Runtime, Scope, Signal, SpawnError,
+        WithSignals, blocking,
     };
     pub use greenroom_core::select::Select;
     pub use greenroom_core::time::{Durations, after, sleep, tick, timer};

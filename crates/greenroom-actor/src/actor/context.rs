@@ -11,7 +11,8 @@ use super::sources::Sources;
 use super::timers::{TimerError, TimerId, Timers};
 use super::{Actor, HandlerLater};
 use crate::address::{Address, WeakAddress};
-use crate::mailbox::BoxedEnvelope;
+use crate::mailbox::{BoxedEnvelope, Tidings};
+use crate::monitor::Own;
 use crate::scope::Scope;
 use crate::supervision::forget;
 
@@ -24,6 +25,7 @@ pub struct ActorContext<A: Actor> {
     pub(crate) message: Option<Context>,
     pub(crate) timers: Timers<A>,
     pub(crate) sources: Sources<A>,
+    pub(crate) bonds: Own<A>,
     pub(crate) is_stopping: bool,
     /// How it ends if it stops itself, unless normally.
     pub(crate) reason: Option<ExitReason>,
@@ -45,6 +47,7 @@ impl<A: Actor> ActorContext<A> {
             message: None,
             timers,
             sources: Sources::default(),
+            bonds: Own::default(),
             is_stopping: false,
             reason: None,
             is_draining: false,
@@ -53,6 +56,7 @@ impl<A: Actor> ActorContext<A> {
 
     /// Drops what the user has put into it, each thing in a catch of its own; gives the first panic.
     pub(crate) fn take_apart(&mut self) -> Result<(), Box<dyn Any + Send>> {
+        self.bonds.end();
         let mut first = Ok(());
         while let Some(dropped) = self.timers.drop_one().or_else(|| self.sources.drop_one()) {
             match (&first, dropped) {
@@ -62,6 +66,12 @@ impl<A: Actor> ActorContext<A> {
             }
         }
         first
+    }
+
+    /// Makes a message of what the actor was told of the end of another.
+    pub(crate) fn hear(&mut self, tidings: Tidings) -> Option<BoxedEnvelope<A>> {
+        let context = self.own.clone();
+        self.bonds.pack(tidings, context)
     }
 
     /// Returns the actor's address, which does not keep it alive.
@@ -159,7 +169,7 @@ impl<A: Actor> ActorContext<A> {
 }
 
 /// Packs a message that the actor sends to itself.
-pub(super) fn own_message<A, M>(message: M, context: Context) -> BoxedEnvelope<A>
+pub(crate) fn own_message<A, M>(message: M, context: Context) -> BoxedEnvelope<A>
 where
     A: HandlerLater<M>,
     M: Send + 'static,

@@ -9,6 +9,7 @@ use std::future::Future;
 use greenroom_core::Result;
 
 pub use context::ActorContext;
+pub(crate) use context::own_message;
 pub(crate) use timers::Timers;
 pub use timers::{TimerError, TimerId};
 

@@ -8,6 +8,7 @@ use greenroom_core::{ExitReason, Id};
 
 use super::{Address, AskError, ClosedError, TellError, TryTellError, WeakAddress};
 use crate::actor::{Actor, HandlerLater};
+use crate::monitor::Watched;
 use crate::reply::Answer;
 
 pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -97,6 +98,10 @@ impl<M: Send + 'static, R: Send + 'static> Recipient<M, R> {
         self.0.begin_ask(message).await
     }
 
+    pub(crate) fn watched(&self) -> &dyn Watched {
+        self.0.watched()
+    }
+
     /// Returns a recipient that does not keep the actor alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakRecipient<M, R> {
@@ -152,6 +157,7 @@ pub(crate) trait Receives<M, R>: Send + Sync {
     where
         R: Send + 'static;
     fn downgrade(&self) -> Arc<dyn Upgrades<M, R>>;
+    fn watched(&self) -> &dyn Watched;
 }
 
 pub(crate) trait Upgrades<M, R>: Send + Sync {
@@ -204,6 +210,10 @@ where
 
     fn downgrade(&self) -> Arc<dyn Upgrades<M, <A as HandlerLater<M>>::Reply>> {
         Arc::new(Address::downgrade(self))
+    }
+
+    fn watched(&self) -> &dyn Watched {
+        self
     }
 }
 

@@ -69,7 +69,9 @@ impl Executor {
             self.fire_due();
             self.poll_ready(&mut left);
             self.answer();
-            if left > 0 && !self.hub.observer().is_some_and(|front| front.idle()) {
+            // A question may have brought tasks along.
+            let is_idle = left > 0 && self.local.is_empty();
+            if is_idle && !self.hub.observer().is_some_and(|front| front.idle()) {
                 let parked = self.hub.queue.park(cx.waker());
                 if parked && self.poll_sleep(cx).is_pending() {
                     return Poll::Pending;
@@ -263,7 +265,11 @@ impl Executor {
 
     fn answer(&mut self) {
         for query in self.hub.queue.take_queries() {
-            super::query::answer(query, self.slots.iter().map(|(_, slot)| &slot.cell));
+            // What was spawned before the question is here, or still in the queue.
+            self.hub.queue.drain_into(&mut self.local);
+            let there = self.slots.iter().map(|(_, slot)| &slot.cell);
+            let is_new = |cell: &&Arc<TaskCell>| cell.slot() == NO_SLOT && !cell.is_done();
+            super::query::answer(query, there.chain(self.local.iter().filter(is_new)));
         }
     }
 

@@ -24,6 +24,11 @@ pub(super) fn answer<'a>(query: TaskQuery, mut tasks: impl Iterator<Item = &'a A
             let found = tasks.find(|cell| cell.info.id == id).cloned();
             reply.send(found.is_some_and(|cell| cell.info.cancel(cause)));
         }
+        TaskQuery::Find(id, search) => {
+            if let Some(cell) = tasks.find(|cell| cell.info.id == id) {
+                search.found(&cell.info);
+            }
+        }
         // A question of a later version: dropping it says that there is no answer.
         _ => {}
     }

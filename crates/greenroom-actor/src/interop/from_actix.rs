@@ -11,6 +11,7 @@ use crate::address::{
     Address, AskError, ClosedError, Later, Receives, Recipient, TellError, TryTellError, Upgrades,
     WeakAddress,
 };
+use crate::monitor::Watched;
 use crate::reply::{Answer, NoReply, ReplyTo};
 use crate::scope::Scope;
 use crate::supervision::SpawnError;
@@ -206,6 +207,10 @@ where
 
     fn downgrade(&self) -> Arc<dyn Upgrades<M, M::Result>> {
         Arc::new(WeakPassing(self.0.downgrade()))
+    }
+
+    fn watched(&self) -> &dyn Watched {
+        &self.0
     }
 }
 

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use greenroom_core::unwind;
+use greenroom_core::bond::Ending;
+use greenroom_core::{Id, Linked, unwind};
 use parking_lot::Mutex;
+
+use super::news::{News, Tidings};
 
 /// What comes beside the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,26 @@ struct State {
     halted: Option<u64>,
     // Each is set again only after it was taken, so none is here twice.
     timers: VecDeque<u64>,
+    // Of the ends of others. Nothing, until the first monitor or link.
+    news: Option<Box<News>>,
     waker: Option<Waker>,
+}
+
+/// What overtakes messages, or has waited for its turn among them.
+pub(crate) enum Urgent {
+    Order(Order),
+    /// A link ends the actor.
+    Exit(Linked),
+    /// Another has ended, which is told as a message.
+    Told(Tidings),
+    /// There are tidings whose turn is to be set; see [`Control::set_turn`].
+    Unset,
+}
+
+/// What interrupts a handler.
+pub(crate) enum Interrupt {
+    Exit(Linked),
+    Stop,
 }
 
 impl Control {
@@ -63,14 +85,25 @@ impl Control {
         self.0.lock().incarnation = incarnation;
     }
 
-    /// Ready with a stop or a drain, which it takes.
-    pub(crate) fn poll_order(&self, cx: &mut Context<'_>) -> Poll<Order> {
+    /// Ready with what comes next, which it takes. `taken` is how many messages were taken so far.
+    pub(crate) fn poll_urgent(&self, taken: u64, cx: &mut Context<'_>) -> Poll<Urgent> {
         let mut state = self.0.lock();
+        if let Some(news) = &mut state.news {
+            if let Some(linked) = news.take_exit() {
+                return Poll::Ready(Urgent::Exit(linked));
+            }
+            if let Some(tidings) = news.take_due(taken) {
+                return Poll::Ready(Urgent::Told(tidings));
+            }
+            if news.has_unset() {
+                return Poll::Ready(Urgent::Unset);
+            }
+        }
         if state.is_halted() || std::mem::take(&mut state.stop) {
-            return Poll::Ready(Order::Stop);
+            return Poll::Ready(Urgent::Order(Order::Stop));
         }
         if std::mem::take(&mut state.drain) {
-            return Poll::Ready(Order::Drain);
+            return Poll::Ready(Urgent::Order(Order::Drain));
         }
         register(&mut state.waker, cx);
         Poll::Pending
@@ -96,13 +129,20 @@ impl Control {
         }
     }
 
-    /// Ready when a stop is among the signals, and leaves it there.
-    pub(crate) fn poll_stop(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready with an exit, which it takes, or with a stop, which it leaves there.
+    pub(crate) fn poll_interrupt(&self, takes_exit: bool, cx: &mut Context<'_>) -> Poll<Interrupt> {
         let mut state = self.0.lock();
-        if state.stop || state.is_halted() {
-            return Poll::Ready(());
-        }
+        // A stop that was seen goes on, and an exit may follow.
         register(&mut state.waker, cx);
+        if takes_exit
+            && let Some(news) = &mut state.news
+            && let Some(linked) = news.take_exit()
+        {
+            return Poll::Ready(Interrupt::Exit(linked));
+        }
+        if state.stop || state.is_halted() {
+            return Poll::Ready(Interrupt::Stop);
+        }
         Poll::Pending
     }
 
@@ -114,6 +154,75 @@ impl Control {
         }
         register(&mut state.waker, cx);
         Poll::Pending
+    }
+
+    /// Begins a monitor or a link of this actor, under a number of its own.
+    pub(crate) fn bind(&self) -> u64 {
+        self.0.lock().news.get_or_insert_default().bind()
+    }
+
+    /// Ends it: what it has told and was not taken is forgotten. Returns whether it was there.
+    pub(crate) fn unbind(&self, number: u64) -> bool {
+        let (was_bound, gone) = {
+            let mut state = self.0.lock();
+            match &mut state.news {
+                Some(news) => news.unbind(number),
+                None => return false,
+            }
+        };
+        drop_news(gone);
+        was_bound
+    }
+
+    /// Ends all monitors and links: an incarnation has ended, and they were its own.
+    pub(crate) fn unbind_all(&self) {
+        let gone = match &mut self.0.lock().news {
+            Some(news) => news.unbind_all(),
+            None => return,
+        };
+        drop_news(gone);
+    }
+
+    /// Says that links tell as messages from now on, or take the actor down again.
+    pub(crate) fn set_traps(&self, traps: bool) {
+        self.0.lock().news.get_or_insert_default().traps = traps;
+    }
+
+    /// Sets the turn of what was told: when this many messages have been taken.
+    pub(crate) fn set_turn(&self, turn: u64) {
+        if let Some(news) = &mut self.0.lock().news {
+            news.set_turn(turn);
+        }
+    }
+
+    /// Brings word of a monitor.
+    pub(crate) fn told(&self, number: u64, end: Ending, missed: u64) {
+        self.bring(|news| news.told(number, end, missed));
+    }
+
+    /// Brings word of a link of `of`.
+    pub(crate) fn exited(&self, number: u64, of: &Id, end: Ending) {
+        self.bring(|news| news.exited(number, of, end));
+    }
+
+    fn bring(&self, into: impl FnOnce(&mut News) -> Option<Tidings>) {
+        let (waker, unheard) = {
+            let mut state = self.0.lock();
+            let Some(news) = &mut state.news else {
+                return;
+            };
+            let unheard = into(news);
+            (state.waker.take(), unheard)
+        };
+        drop_news(unheard);
+        unwind::wake_all(waker);
+    }
+}
+
+// An error of a user is in there, whose drop may panic.
+fn drop_news<T>(gone: T) {
+    if let Err(payload) = unwind::drop_caught(gone) {
+        crate::supervision::forget(payload);
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod control;
 mod envelope;
+mod news;
 mod put;
 mod room;
 
-pub(crate) use control::{Control, Order, Signal};
+pub(crate) use control::{Control, Interrupt, Order, Signal, Urgent};
 pub(crate) use envelope::{BoxedEnvelope, Packed};
+pub(crate) use news::{Tidings, Told};
 pub(crate) use put::{PutError, Target, put, try_put};
 
 /// How many messages a mailbox holds by default.

@@ -9,7 +9,7 @@ use greenroom_core::current;
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::{Shield, Task, TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
-use greenroom_core::{Context, Failure, Id, Result};
+use greenroom_core::{Context, ExitReason, Failure, Id, Panic, Result};
 
 use super::join::{JoinCell, JoinError};
 use super::{Inner, OnDrop, Outcome, Scope, ScopeError, guarded};
@@ -58,11 +58,12 @@ where
         driver.now(),
     ));
     // The body's task keeps going when the context has ended: it is the one that waits for the rest.
-    let task = Task::local(info, scope.context.clone(), {
+    let task = Task::local(info.clone(), scope.context.clone(), {
         let (scope, cell) = (scope.clone(), cell.clone());
         // Made before the future is: a hub that closes may drop the task unpolled.
         let mut end = End {
             scope: scope.clone(),
+            info,
             cell,
             result: Err(JoinError::Cancelled(Cause::Shutdown)),
             left: Some(left),
@@ -103,6 +104,7 @@ where
 /// Ends a scope once, however its task does.
 struct End<T: Send + 'static, L: FnOnce()> {
     scope: Arc<Inner>,
+    info: Arc<TaskInfo>,
     cell: Arc<JoinCell<Result<T>>>,
     result: Result<Result<T>, JoinError>,
     left: Option<OnDrop<L>>,
@@ -117,7 +119,15 @@ impl<T: Send + 'static, L: FnOnce()> Drop for End<T, L> {
         // at once.
         let gone = Err(JoinError::Ended);
         let result = std::mem::replace(&mut self.result, gone);
-        self.cell.finish(&self.scope.id, result);
+        let reason = match &result {
+            Ok(Ok(_)) => ExitReason::Normal,
+            Ok(Err(failure)) => match failure.downcast_ref::<Panic>() {
+                Some(panic) => ExitReason::Panicked(panic.clone()),
+                None => ExitReason::Failed(failure.clone()),
+            },
+            Err(_dropped) => ExitReason::Cancelled(Cause::Shutdown),
+        };
+        self.cell.finish(&self.info, result, reason);
     }
 }
 

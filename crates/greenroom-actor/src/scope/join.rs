@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
-use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::{Cause, ContextError};
-use greenroom_core::task::WaitKind;
+use greenroom_core::task::{TaskInfo, WaitKind};
 use greenroom_core::wait::Wait;
-use greenroom_core::{ExitReason, Failure, Id, Panic, current, unwind};
+use greenroom_core::{ExitReason, Failure, Id, Linked, Panic, current, unwind};
 use parking_lot::Mutex;
 
 /// Why a joined task gave no value.
@@ -27,6 +26,8 @@ pub enum JoinError {
     Cancelled(Cause),
     /// The deadline of the task's context passed, and it ended without a value.
     Deadline,
+    /// Something that the task was linked to ended, and took it down.
+    Linked(Linked),
     /// The task was never started: its scope had ended.
     Ended,
     /// The value was taken by an earlier wait.
@@ -44,6 +45,7 @@ impl fmt::Display for JoinError {
             Self::Panicked(panic) => fmt::Display::fmt(panic, f),
             Self::Cancelled(cause) => write!(f, "task cancelled: {cause}"),
             Self::Deadline => f.write_str("task ended by its deadline"),
+            Self::Linked(linked) => write!(f, "task ended: {linked}"),
             Self::Ended => f.write_str("the scope has ended; the task was not started"),
             Self::Taken => f.write_str("the task's value was taken before"),
             Self::WaitEnded(error) => write!(f, "gave up waiting for the task: {error}"),
@@ -59,6 +61,7 @@ impl Error for JoinError {
             Self::Failed(failure) => Some(failure.as_error()),
             Self::Panicked(panic) => Some(panic),
             Self::Cancelled(cause) => Some(cause),
+            Self::Linked(linked) => Some(linked),
             Self::WaitEnded(error) => Some(error),
             _ => None,
         }
@@ -72,6 +75,7 @@ impl JoinError {
             ExitReason::Panicked(panic) => Self::Panicked(panic),
             ExitReason::Cancelled(cause) => Self::Cancelled(cause),
             ExitReason::Deadline => Self::Deadline,
+            ExitReason::Linked(linked) => Self::Linked(linked),
             _ => Self::Ended,
         }
     }
@@ -83,6 +87,8 @@ pub(crate) struct JoinCell<T>(Mutex<State<T>>);
 struct State<T> {
     result: Option<Result<T, JoinError>>,
     is_finished: bool,
+    // Why the task ended, also when the result was taken.
+    reason: Option<ExitReason>,
     // Of the one who polled last: a handle has one owner.
     waiter: Option<Waker>,
 }
@@ -92,13 +98,25 @@ impl<T: Send + 'static> JoinCell<T> {
         Arc::new(Self(Mutex::new(State {
             result: None,
             is_finished: false,
+            reason: None,
             waiter: None,
         })))
     }
 
-    /// Leaves the result and wakes who waits, as the exit of `id`. Only the first one counts.
-    pub(crate) fn finish(self: &Arc<Self>, id: &Id, result: Result<T, JoinError>) {
-        self.settle(EventKind::Exit, || Some(id.clone()), "task", result);
+    /// Leaves the result and wakes who waits, as the exit of a task; then tells who watches it. Only the
+    /// first one counts.
+    pub(crate) fn finish(
+        self: &Arc<Self>,
+        task: &Arc<TaskInfo>,
+        result: Result<T, JoinError>,
+        reason: ExitReason,
+    ) {
+        let info = task.clone();
+        let id = || Some(task.id.clone());
+        self.settle(EventKind::Exit, id, "task", result, move |state| {
+            state.reason = Some(reason.clone());
+            move || info.tell_end(0, || reason)
+        });
     }
 
     /// Leaves the result and wakes who waits, as the reply to `asker`. Only the first one counts.
@@ -108,23 +126,26 @@ impl<T: Send + 'static> JoinCell<T> {
         label: &'static str,
         result: Result<T, JoinError>,
     ) {
-        self.settle(EventKind::Reply, || asker, label, result);
+        self.settle(EventKind::Reply, || asker, label, result, |_state| || ());
     }
 
-    fn settle(
+    /// `also` runs with the lock, once the result counts; what it returns runs last.
+    fn settle<L: FnOnce() + Send + 'static>(
         self: &Arc<Self>,
         kind: EventKind,
         object: impl FnOnce() -> Option<Id>,
         label: &'static str,
         result: Result<T, JoinError>,
+        also: impl FnOnce(&mut State<T>) -> L,
     ) {
-        {
+        let last = {
             let mut state = self.0.lock();
             if state.is_finished || state.result.is_some() {
                 return;
             }
             state.result = Some(result);
-        }
+            also(&mut state)
+        };
         let cell = self.clone();
         driver::deliver(kind, object, label, move || {
             let waiter = {
@@ -133,7 +154,12 @@ impl<T: Send + 'static> JoinCell<T> {
                 state.waiter.take()
             };
             unwind::wake_all(waiter);
+            last();
         });
+    }
+
+    pub(crate) fn reason(&self) -> Option<ExitReason> {
+        self.0.lock().reason.clone()
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -173,23 +199,22 @@ impl<T> JoinCell<T> {
 /// Cancel safe: a dropped wait takes nothing, and the handle can be awaited again.
 pub struct JoinHandle<T> {
     cell: Arc<JoinCell<T>>,
-    id: Option<Id>,
-    cancel: Option<CancelCauseHandle>,
+    // Of a task that was refused, the id that it would have.
+    task: Result<Arc<TaskInfo>, Id>,
     wait: Wait,
 }
 
 impl<T: Send + 'static> JoinHandle<T> {
-    pub(crate) fn new(cell: Arc<JoinCell<T>>, id: Id, cancel: CancelCauseHandle) -> Self {
+    pub(crate) fn new(cell: Arc<JoinCell<T>>, task: Arc<TaskInfo>) -> Self {
         Self {
             cell,
-            id: Some(id),
-            cancel: Some(cancel),
+            task: Ok(task),
             wait: Wait::new(WaitKind::Join),
         }
     }
 
     /// A handle to a task that was refused.
-    pub(crate) fn refused() -> Self {
+    pub(crate) fn refused(id: Id) -> Self {
         let cell = JoinCell::new();
         {
             let mut state = cell.0.lock();
@@ -198,8 +223,7 @@ impl<T: Send + 'static> JoinHandle<T> {
         }
         Self {
             cell,
-            id: None,
-            cancel: None,
+            task: Err(id),
             wait: Wait::new(WaitKind::Join),
         }
     }
@@ -207,7 +231,15 @@ impl<T: Send + 'static> JoinHandle<T> {
     /// Returns the id of the task, or `None` if its scope had ended and it was not started.
     #[must_use]
     pub fn id(&self) -> Option<&Id> {
-        self.id.as_ref()
+        self.task.as_ref().ok().map(|task| &task.id)
+    }
+
+    pub(crate) fn info(&self) -> Result<&Arc<TaskInfo>, &Id> {
+        self.task.as_ref()
+    }
+
+    pub(crate) fn reason(&self) -> Option<ExitReason> {
+        self.cell.reason()
     }
 
     /// Returns whether the task has ended.
@@ -220,8 +252,8 @@ impl<T: Send + 'static> JoinHandle<T> {
     /// after that which is not ready. It does not wait for the task to end, and does not count as an
     /// error of the scope.
     pub fn cancel(&self, cause: impl Into<Cause>) {
-        if let Some(cancel) = &self.cancel {
-            cancel.cancel(cause);
+        if let Ok(task) = &self.task {
+            task.cancel(cause.into());
         }
     }
 
@@ -238,15 +270,15 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
             this.wait.end();
             return Poll::Ready(result);
         }
-        let id = &this.id;
-        if let Some(id) = id
-            && current::with_task(|task| task.id.is_same(id)) == Some(true)
+        let task = this.task.as_ref().ok();
+        if let Some(task) = task
+            && current::with_task(|current| current.id.is_same(&task.id)) == Some(true)
         {
             this.wait.end();
-            return Poll::Ready(Err(JoinError::Cycle(id.clone())));
+            return Poll::Ready(Err(JoinError::Cycle(task.id.clone())));
         }
         this.wait
-            .poll(cx, || id.clone(), None)
+            .poll(cx, || task.map(|task| task.id.clone()), None)
             .map(|ended| Err(JoinError::WaitEnded(ended)))
     }
 }
@@ -261,7 +293,7 @@ impl<T> Drop for JoinHandle<T> {
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
-            .field("id", &self.id)
+            .field("id", &self.task.as_ref().ok().map(|task| &task.id))
             .finish_non_exhaustive()
     }
 }

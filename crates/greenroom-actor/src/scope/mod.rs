@@ -22,9 +22,9 @@ use std::num::NonZeroUsize;
 use std::panic::Location;
 use std::sync::Arc;
 
-use greenroom_core::error::{Cause, NameError};
+use greenroom_core::error::{Cause, ContextError, NameError};
 use greenroom_core::task::{Task, TaskInfo, TaskKind, yield_now};
-use greenroom_core::{Context, Failure, Id, Name, Result};
+use greenroom_core::{Context, ExitReason, Failure, Id, Linked, Name, Result};
 
 pub(crate) use body::run;
 pub use branch::{Branch, IdleError};
@@ -371,7 +371,7 @@ impl Scope {
         M: FnOnce() -> F + Send + 'static,
     {
         self.try_launch(kind, spawned_at, place, make)
-            .unwrap_or_else(|_make| JoinHandle::refused())
+            .unwrap_or_else(|_make| JoinHandle::refused(self.inner.id.child("task")))
     }
 
     /// Starts a task, or gives it back if the scope has ended.
@@ -401,20 +401,18 @@ impl Scope {
         });
         let (context, cancel) = inner.context.with_cancel_cause();
         let driver = inner.core.place(self.placement, inner.home);
-        let info = Arc::new(
-            TaskInfo::new(id.clone(), kind, spawned_at, driver.now()).with_cancel(cancel.clone()),
-        );
+        let info =
+            Arc::new(TaskInfo::new(id.clone(), kind, spawned_at, driver.now()).with_cancel(cancel));
         let cell = JoinCell::new();
         let finish = Finish {
             scope: inner.clone(),
             cell: cell.clone(),
-            id: id.clone(),
+            info: info.clone(),
             context: context.clone(),
             is_limited,
             is_told: false,
         };
-        let task = Task::local(info, context.clone(), {
-            let id = id.clone();
+        let task = Task::local(info.clone(), context.clone(), {
             move || {
                 // Made here, so that a closure that panics is the task's own panic.
                 let future = async move { make().await };
@@ -433,7 +431,7 @@ impl Scope {
             None if is_limited => inner.start(driver, task),
             _ => driver.spawn(task),
         }
-        Ok(JoinHandle::new(cell, id, cancel))
+        Ok(JoinHandle::new(cell, info))
     }
 }
 
@@ -450,7 +448,7 @@ impl fmt::Debug for Scope {
 struct Finish<T: Send + 'static> {
     scope: Arc<Inner>,
     cell: Arc<JoinCell<T>>,
-    id: Id,
+    info: Arc<TaskInfo>,
     context: Context,
     is_limited: bool,
     is_told: bool,
@@ -459,28 +457,51 @@ struct Finish<T: Send + 'static> {
 impl<T: Send + 'static> Finish<T> {
     fn tell(mut self, outcome: Outcome<Result<T>>) {
         self.is_told = true;
-        let result = match outcome {
-            Outcome::Returned(Ok(value)) => Ok(value),
+        let id = &self.info.id;
+        match outcome {
+            Outcome::Returned(Ok(value)) => {
+                self.cell.finish(&self.info, Ok(value), ExitReason::Normal);
+            }
             Outcome::Returned(Err(failure)) => {
                 // An error that follows from the task's own cancel is no reason to end its siblings.
-                if self.context.err().is_none() {
-                    self.scope.fail(self.id.clone(), failure.clone());
-                } else {
-                    self.scope.note_cut();
-                }
-                Err(JoinError::Failed(failure))
+                let reason = match self.context.err() {
+                    None => {
+                        self.scope.fail(id.clone(), failure.clone());
+                        ExitReason::Failed(failure.clone())
+                    }
+                    Some(error) => {
+                        self.scope.note_cut();
+                        exit_of(id, error)
+                    }
+                };
+                let error = match &reason {
+                    ExitReason::Linked(linked) => JoinError::Linked(linked.clone()),
+                    _ => JoinError::Failed(failure),
+                };
+                self.cell.finish(&self.info, Err(error), reason);
             }
             Outcome::Panicked(panic) => {
-                self.scope
-                    .fail(self.id.clone(), Failure::from(panic.clone()));
-                Err(JoinError::Panicked(panic))
+                (self.scope).fail(id.clone(), Failure::from(panic.clone()));
+                self.end(ExitReason::Panicked(panic));
             }
             Outcome::Ended(error) => {
                 self.scope.note_cut();
-                Err(JoinError::from_exit(error.into()))
+                self.end(exit_of(id, error));
             }
-        };
-        self.cell.finish(&self.id, result);
+        }
+    }
+
+    fn end(&self, reason: ExitReason) {
+        let error = JoinError::from_exit(reason.clone());
+        self.cell.finish(&self.info, Err(error), reason);
+    }
+}
+
+/// How a task ended with its context: by a link of its own, or as all in that context.
+fn exit_of(task: &Id, error: ContextError) -> ExitReason {
+    match error.cause().downcast_ref::<Linked>() {
+        Some(linked) if linked.of().is_same(task) => ExitReason::Linked(linked.clone()),
+        _ => error.into(),
     }
 }
 
@@ -488,11 +509,10 @@ impl<T: Send + 'static> Drop for Finish<T> {
     fn drop(&mut self) {
         if !self.is_told {
             self.scope.note_cut();
-            let error = match self.context.err() {
-                Some(error) => JoinError::from_exit(error.into()),
-                None => JoinError::Cancelled(Cause::Shutdown),
-            };
-            self.cell.finish(&self.id, Err(error));
+            self.end(match self.context.err() {
+                Some(error) => exit_of(&self.info.id, error),
+                None => ExitReason::Cancelled(Cause::Shutdown),
+            });
         }
         if self.is_limited {
             self.scope.give_place_back();

@@ -131,6 +131,7 @@ impl<A: Actor> Life<A> {
                     restarted.retain(|at| self.intensity.counts(*at, now));
                     restarted.push(now);
                     self.station.set_state(ActorState::Restarting);
+                    self.station.tell_incarnation_end(&reason);
                     self.station.count_restart();
                     let id = || Some(self.station.info.id.clone());
                     driver::report(EventKind::Exit, id, "incarnation");
@@ -199,6 +200,7 @@ impl<A: Actor> Life<A> {
             }
             self.station.set_state(ActorState::Restarting);
             last = reason.clone();
+            self.station.tell_incarnation_end(&reason);
             self.station
                 .tell_down(self.incarnation, reason, self.has_run);
             // One that fails at once must not keep the arbiter busy with its restarts.
@@ -387,13 +389,19 @@ fn tell_end<A: Actor>(station: &Arc<Station<A>>, incarnation: u64, reason: ExitR
     station.set_state(ActorState::Stopped);
     let core = station.scope.core.clone();
     core.registry().leave_actor(&station.info.id);
+    station.control.unbind_all();
     driver::deliver(
         EventKind::Exit,
         || Some(station.info.id.clone()),
         "actor",
         {
             let (station, reason) = (station.clone(), reason.clone());
-            move || station.exit.set(reason)
+            move || {
+                // First the reason: who watches too late looks for it.
+                station.exit.set(reason.clone());
+                let incarnation = station.incarnation();
+                station.info.tell_end(incarnation, || reason);
+            }
         },
     );
     station.scope.remove_child(Child::id(&**station));

@@ -12,12 +12,12 @@ use greenroom_core::error::ContextError;
 use greenroom_core::registry::ActorState;
 use greenroom_core::task::yield_now;
 use greenroom_core::time::{After, after};
-use greenroom_core::{Context, ExitReason, Result, current, unwind};
+use greenroom_core::{Context, ExitReason, Linked, Result, current, unwind};
 
 use super::apart::{catching, forget};
 use super::life::{End, Life, close, refuse};
 use crate::actor::{Actor, ActorContext};
-use crate::mailbox::{BoxedEnvelope, Order};
+use crate::mailbox::{BoxedEnvelope, Interrupt, Order, Tidings, Urgent};
 use crate::reply::{Begun, NoReply};
 
 /// Messages that an actor handles in one turn.
@@ -46,6 +46,9 @@ enum Next<A: Actor> {
     Order(Order),
     Timer(u64),
     Message(BoxedEnvelope<A>),
+    Told(Tidings),
+    /// A link ends the actor.
+    Exit(Linked),
     Ended(ContextError),
     /// The last address is gone, or the mailbox was closed, and all was handled.
     Nobody,
@@ -58,7 +61,18 @@ enum Handled {
     Overdue,
     Ended(ContextError),
     Stopped,
+    /// A link ends the actor.
+    Exit(Linked),
     Panicked(Box<dyn std::any::Any + Send>),
+}
+
+impl From<Interrupt> for Handled {
+    fn from(interrupt: Interrupt) -> Self {
+        match interrupt {
+            Interrupt::Exit(linked) => Self::Exit(linked),
+            Interrupt::Stop => Self::Stopped,
+        }
+    }
 }
 
 /// Leaves the desk when the user code is dropped.
@@ -77,15 +91,16 @@ impl<A: Actor> Life<A> {
         let started = self.unless_stopped(self.at_desk(context.run(actor.started(cx))));
         match catching(Box::pin(started)).await {
             Err(payload) => return self.panicked(payload, "started"),
-            Ok(None) => return End::Orderly(ExitReason::Normal),
-            Ok(Some(Err(error))) => return End::Abnormal(error.into()),
-            Ok(Some(Ok(Err(failure)))) => {
+            Ok(Err(Interrupt::Stop)) => return End::Orderly(ExitReason::Normal),
+            Ok(Err(Interrupt::Exit(linked))) => return End::Abnormal(ExitReason::Linked(linked)),
+            Ok(Ok(Err(error))) => return End::Abnormal(error.into()),
+            Ok(Ok(Ok(Err(failure)))) => {
                 return match context.err() {
                     Some(error) => End::Abnormal(error.into()),
                     None => End::Abnormal(ExitReason::Failed(failure)),
                 };
             }
-            Ok(Some(Ok(Ok(())))) => {}
+            Ok(Ok(Ok(Ok(())))) => {}
         }
         self.station.set_state(ActorState::Running);
         self.has_run = true;
@@ -114,6 +129,11 @@ impl<A: Actor> Life<A> {
                 Next::Nobody if self.is_draining => return End::Orderly(ExitReason::Shutdown),
                 Next::Nobody => return End::Orderly(ExitReason::Normal),
                 Next::Panicked(payload) => return self.panicked(payload, "stream"),
+                Next::Exit(linked) => return End::Abnormal(ExitReason::Linked(linked)),
+                Next::Told(tidings) => match cx.hear(tidings) {
+                    Some(envelope) => envelope,
+                    None => continue,
+                },
                 Next::Order(Order::Stop) => return End::Orderly(ExitReason::Normal),
                 Next::Order(Order::Drain) => {
                     self.station.set_state(ActorState::Stopping);
@@ -144,14 +164,33 @@ impl<A: Actor> Life<A> {
             if let Some(error) = station.context.err() {
                 return Poll::Ready(Next::Ended(error));
             }
-            if let Poll::Ready(order) = station.control.poll_order(task) {
-                return Poll::Ready(Next::Order(order));
+            while let Poll::Ready(urgent) = station.control.poll_urgent(cx.bonds.taken, task) {
+                return Poll::Ready(match urgent {
+                    Urgent::Order(order) => Next::Order(order),
+                    Urgent::Exit(linked) => Next::Exit(linked),
+                    Urgent::Told(tidings) => Next::Told(tidings),
+                    Urgent::Unset => {
+                        // A message that was handed to this wait is in no queue: it goes first.
+                        if let Poll::Ready(got) = message.as_mut().poll(task) {
+                            cx.bonds.taken += 1;
+                            *last = Lane::Mailbox;
+                            return Poll::Ready(self.received(got));
+                        }
+                        // What the ended ones had sent is among these, or has been handled.
+                        let there = self.mailbox.len() as u64;
+                        station.control.set_turn(cx.bonds.taken + there);
+                        continue;
+                    }
+                });
             }
             for lane in last.next() {
                 let next = match lane {
                     Lane::Timers => station.control.poll_timer(task).map(Next::Timer),
                     Lane::Streams => self.poll_streams(cx, task),
-                    Lane::Mailbox => message.as_mut().poll(task).map(|got| self.received(got)),
+                    Lane::Mailbox => message.as_mut().poll(task).map(|got| {
+                        cx.bonds.taken += 1;
+                        self.received(got)
+                    }),
                 };
                 if next.is_ready() {
                     *last = lane;
@@ -234,6 +273,7 @@ impl<A: Actor> Life<A> {
                 Some(End::Abnormal(error.into()))
             }
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
+            Handled::Exit(linked) => Some(End::Abnormal(ExitReason::Linked(linked))),
             Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
         };
         begun.end(match &end {
@@ -292,8 +332,8 @@ impl<A: Actor> Life<A> {
             if message_end.is_some() && !is_shielded {
                 return Poll::Ready(Handled::Overdue);
             }
-            self.poll_patience(&mut patience, cx)
-                .map(|()| Handled::Stopped)
+            self.poll_interrupted(&mut patience, !is_shielded, cx)
+                .map(Handled::from)
         })
         .await;
         self.desk.leave();
@@ -321,27 +361,38 @@ impl<A: Actor> Life<A> {
         .await
     }
 
-    /// Runs a future to its end; `None` when a stop has come and the time to shut down has passed.
-    async fn unless_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
+    /// Runs a future to its end, unless a link ends the actor, or a stop has come and the time to shut down
+    /// has passed.
+    async fn unless_stopped<F: Future>(&self, future: F) -> Result<F::Output, Interrupt> {
         let mut future = pin!(future);
         let mut patience = None;
         std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll_patience(&mut patience, cx).map(|()| None),
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => {
+                let takes_exit = !self.station.info.is_shielded();
+                self.poll_interrupted(&mut patience, takes_exit, cx)
+                    .map(Err)
+            }
         })
         .await
     }
 
-    /// Ready when the time to shut down has passed since a stop was seen, which is left there.
+    /// Ready when a link ends the actor, which is taken, or when the time to shut down has passed since a
+    /// stop was seen, which is left there.
     ///
     /// A plain timer: a sleep in a context without cancel would shield what is to be dropped.
-    fn poll_patience(&self, patience: &mut Option<After>, cx: &mut task::Context<'_>) -> Poll<()> {
-        if patience.is_none() && self.station.control.poll_stop(cx).is_ready() {
-            *patience = Some(after(self.station.shutdown));
-        }
-        match patience {
-            Some(patience) => Pin::new(patience).poll(cx).map(|_at| ()),
-            None => Poll::Pending,
+    fn poll_interrupted(
+        &self,
+        patience: &mut Option<After>,
+        takes_exit: bool,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Interrupt> {
+        match self.station.control.poll_interrupt(takes_exit, cx) {
+            Poll::Ready(Interrupt::Stop) => {
+                let patience = patience.get_or_insert_with(|| after(self.station.shutdown));
+                Pin::new(patience).poll(cx).map(|_at| Interrupt::Stop)
+            }
+            polled => polled,
         }
     }
 

@@ -12,7 +12,7 @@ use greenroom_core::cycle::Desk;
 use greenroom_core::error::{Cause, NameError};
 use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
-use greenroom_core::{ExitReason, Failure, Id, Name, Panic, Result, channel, current};
+use greenroom_core::{ExitReason, Failure, Id, Linked, Name, Panic, Result, channel, current};
 
 use super::child::keeping;
 use super::decide::{Intensity, Restart};
@@ -53,6 +53,8 @@ pub enum SpawnError {
     Cancelled(Cause),
     /// The deadline of the scope's or the caller's context passed.
     Deadline,
+    /// Something that it was linked to ended while it started.
+    Linked(Linked),
     /// The actor stopped itself while it started.
     Stopped,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for SpawnError {
             Self::Panicked(panic) => fmt::Display::fmt(panic, f),
             Self::Cancelled(cause) => write!(f, "cancelled while the actor started: {cause}"),
             Self::Deadline => f.write_str("deadline exceeded while the actor started"),
+            Self::Linked(linked) => write!(f, "the actor could not start: {linked}"),
             Self::Stopped => f.write_str("the actor stopped while it started"),
         }
     }
@@ -83,6 +86,7 @@ impl Error for SpawnError {
             Self::Failed(failure) => Some(failure.as_error()),
             Self::Panicked(panic) => Some(panic),
             Self::Cancelled(cause) => Some(cause),
+            Self::Linked(linked) => Some(linked),
             _ => None,
         }
     }
@@ -101,6 +105,7 @@ impl SpawnError {
             ExitReason::Panicked(panic) => Self::Panicked(panic),
             ExitReason::Cancelled(cause) => Self::Cancelled(cause),
             ExitReason::Deadline => Self::Deadline,
+            ExitReason::Linked(linked) => Self::Linked(linked),
             _ => Self::Stopped,
         }
     }

@@ -37,7 +37,7 @@ pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, 
 pub use registered::{ActorState, Registered};
 pub use reply::Reply;
 pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
-pub use sources::{Cancelling, TaskQuery, TaskSource};
+pub use sources::{Cancelling, Search, TaskQuery, TaskSource};
 
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
 ///

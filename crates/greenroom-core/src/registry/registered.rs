@@ -37,6 +37,11 @@ pub trait Registered: Send + Sync + 'static {
         None
     }
 
+    /// Returns what its owner links it to others by, with its type erased; `None` if it cannot be linked.
+    fn bond(&self) -> Option<Box<dyn Any + Send + Sync>> {
+        None
+    }
+
     /// Cancels its context with this cause. It does not wait for the actor to end.
     fn cancel(&self, cause: Cause);
 

@@ -61,12 +61,19 @@ pub struct TaskRecord {
     pub alive: Duration,
     /// What it waits for, or `None` while it runs or waits for something foreign.
     pub waiting: Option<Waiting>,
+    /// Who monitors it, in the order in which they began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub monitored_by: Vec<Id>,
+    /// What it is linked to, in the order in which that began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub linked_to: Vec<Id>,
 }
 
 impl TaskRecord {
     /// Records the facts of a task; `now` is the runtime's time.
     #[must_use]
     pub fn new(info: &TaskInfo, now: Instant) -> Self {
+        let (monitored_by, linked_to) = info.watched_by();
         Self {
             id: info.id.clone(),
             name: info.id.name().to_owned(),
@@ -75,6 +82,8 @@ impl TaskRecord {
             spawned_at: info.spawned_at.to_string(),
             alive: now.saturating_duration_since(info.since),
             waiting: info.waiting(),
+            monitored_by,
+            linked_to,
         }
     }
 }

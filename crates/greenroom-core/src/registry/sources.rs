@@ -37,6 +37,40 @@ pub enum TaskQuery {
     List(Reply<Vec<Arc<TaskInfo>>>),
     /// Cancel the task of this id with this cause. Was there one?
     Cancel(Id, Cause, Reply<bool>),
+    /// Hand over the facts of the task of this id, if there is one.
+    Find(Id, Arc<Search>),
+}
+
+/// A search for one task, at all hubs at once. When the last of them has dropped it without a find, there
+/// is none.
+pub struct Search(Mutex<Option<Then>>);
+
+type Then = Box<dyn FnOnce(Option<Arc<TaskInfo>>) + Send>;
+
+impl Search {
+    /// Says that this is the task that was looked for.
+    pub fn found(&self, task: &Arc<TaskInfo>) {
+        self.end(Some(task.clone()));
+    }
+
+    fn end(&self, found: Option<Arc<TaskInfo>>) {
+        let then = self.0.lock().take();
+        if let Some(then) = then {
+            then(found);
+        }
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+impl std::fmt::Debug for Search {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Search").finish_non_exhaustive()
+    }
 }
 
 #[derive(Default)]
@@ -63,6 +97,18 @@ impl Registry {
     /// Adds a hub, which then answers for its tasks. It is not kept alive, and leaves by being dropped.
     pub fn add_source(&self, source: &Arc<dyn TaskSource>) {
         self.0.sources.entries.lock().push(Arc::downgrade(source));
+    }
+
+    /// Looks for the task of this id, and calls `then` with its facts, or with nothing if no hub has it.
+    ///
+    /// The hubs are asked, and `then` runs at the next turn of the one that has the task, or of the last
+    /// that has not; on this thread if all have shut down. It is called once and must not block. An actor
+    /// is found by [`actor`](Self::actor).
+    pub fn find_task(&self, id: &Id, then: impl FnOnce(Option<Arc<TaskInfo>>) + Send + 'static) {
+        let search = Arc::new(Search(Mutex::new(Some(Box::new(then)))));
+        for source in self.0.sources.living() {
+            let _is_asked = source.request(TaskQuery::Find(id.clone(), search.clone()));
+        }
     }
 
     /// Cancels the actor or the task of this id with this cause.

@@ -135,6 +135,7 @@ impl Error for GaveUp {
             ExitReason::Failed(failure) => Some(failure.as_error()),
             ExitReason::Panicked(panic) => Some(panic),
             ExitReason::Cancelled(cause) => Some(cause),
+            ExitReason::Linked(linked) => Some(linked),
             _ => None,
         }
     }
