@@ -9,15 +9,17 @@ use std::task::{Context, Poll, Waker};
 
 use greenroom_core::current::{self, Seat};
 use greenroom_core::driver::{self, Driver, EventKind};
-use greenroom_core::task::LocalFuture;
+use greenroom_core::task::{LocalFuture, TaskKind};
 use greenroom_core::{Panic, unwind};
 use slab::Slab;
 
-use super::queue::{NO_SLOT, TaskCell, forget_panic};
+use super::queue::{NO_SLOT, TaskCell};
 use super::{Hub, Order};
 
 /// Polls in one turn, after which the arbiter's other work gets its chance.
 pub(super) const TURN: usize = 64;
+
+type Payload = Box<dyn std::any::Any + Send>;
 
 struct Executor {
     hub: Arc<Hub>,
@@ -158,7 +160,7 @@ impl Executor {
             }
             Ok(true) => self.release(cell, slot, running),
             Err(payload) => {
-                self.stray(cell, payload);
+                self.stray(cell, payload, doing(cell));
                 self.release(cell, slot, running);
             }
         }
@@ -191,7 +193,7 @@ impl Executor {
             }
             Err(payload) => {
                 cell.set_done();
-                self.stray(cell, payload);
+                self.stray(cell, payload, doing(cell));
                 None
             }
         }
@@ -213,13 +215,14 @@ impl Executor {
         } = running;
         let _task = seat.enter();
         if let Err(payload) = unwind::drop_caught(future) {
-            self.stray(cell, payload);
+            self.stray(cell, payload, "drop of a future");
         }
     }
 
-    fn stray(&self, cell: &TaskCell, payload: Box<dyn std::any::Any + Send>) {
-        let panic = Panic::new(payload, cell.info.id.clone(), None, cell.info.spawned_at);
-        self.hub.strays.lock().push(panic);
+    fn stray(&self, cell: &TaskCell, payload: Payload, doing: &'static str) {
+        let (id, spawned_at) = (cell.info.id.clone(), cell.info.spawned_at);
+        let panic = Panic::new(payload, id, Some(doing), spawned_at);
+        self.hub.strays.push(panic);
     }
 
     fn fire_due(&self) {
@@ -289,7 +292,7 @@ impl Executor {
                 let _task = current::enter_task(cell.info.clone(), cell.context.clone());
                 if let Some(make) = cell.take_make() {
                     cell.set_done();
-                    forget_panic(unwind::drop_caught(make));
+                    unwind::drop_apart(make, "drop of a future");
                 }
                 continue;
             }
@@ -302,6 +305,14 @@ impl Executor {
                 self.drop_running(&cell, running);
             }
         }
+    }
+}
+
+/// What a task was at whose panic nobody else took.
+fn doing(cell: &TaskCell) -> &'static str {
+    match cell.info.kind {
+        TaskKind::AfterFunc => "after-function",
+        _ => "future",
     }
 }
 

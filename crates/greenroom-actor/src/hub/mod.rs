@@ -32,6 +32,7 @@ use std::time::Instant;
 
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{Alarm, Event, TimerKey};
+use greenroom_core::strays::Strays;
 use greenroom_core::task::{Task, TaskInfo};
 use greenroom_core::{Driver, Panic};
 use parking_lot::Mutex;
@@ -64,7 +65,7 @@ pub(crate) struct Hub {
     // The slot that is being polled.
     polling: AtomicUsize,
     // Panics that no scope, actor or handle was there to take.
-    strays: Mutex<Vec<Panic>>,
+    strays: Arc<Strays>,
     me: Weak<Hub>,
 }
 
@@ -80,7 +81,7 @@ impl Hub {
             foreign: OnceLock::new(),
             tasks: Mutex::default(),
             polling: AtomicUsize::new(queue::NO_SLOT),
-            strays: Mutex::default(),
+            strays: Arc::default(),
             me: me.clone(),
         })
     }
@@ -97,10 +98,11 @@ impl Hub {
 
     /// Returns the driver that the kernel is to use for this hub.
     pub(crate) fn handle(self: &Arc<Self>) -> Handle {
-        match self.foreign.get() {
+        let handle = match self.foreign.get() {
             Some(front) => Handle::new(front.clone(), true),
             None => Handle::new(self.clone(), false),
-        }
+        };
+        handle.with_strays(self.strays.clone())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -124,7 +126,7 @@ impl Hub {
 
     /// Takes the panics that nobody else was there to take.
     pub(crate) fn take_strays(&self) -> Vec<Panic> {
-        std::mem::take(&mut *self.strays.lock())
+        self.strays.take()
     }
 
     fn observer(&self) -> Option<&Arc<dyn Driver>> {

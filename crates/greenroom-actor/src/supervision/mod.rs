@@ -12,7 +12,7 @@ mod serve;
 mod spawn;
 mod supervisor;
 
-pub(crate) use apart::forget;
+pub(crate) use apart::Apart;
 pub(crate) use leash::Leash;
 
 pub use back_off::BackOff;
