@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::task::{Context, Poll, Waker};
 
 use greenroom_core::current::{self, Seat};
@@ -283,6 +283,7 @@ impl Executor {
         if let Some(front) = self.hub.observer() {
             front.close();
         }
+        self.hub.is_cleared.store(true, Release);
     }
 
     fn drop_tasks(&mut self) {

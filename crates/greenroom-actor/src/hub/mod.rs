@@ -26,7 +26,8 @@ mod queue;
 mod timers;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
@@ -66,6 +67,8 @@ pub(crate) struct Hub {
     polling: AtomicUsize,
     // Panics that no scope, actor or handle was there to take.
     strays: Arc<Strays>,
+    // Set once, when the tasks are dropped.
+    is_cleared: AtomicBool,
     me: Weak<Hub>,
 }
 
@@ -82,6 +85,7 @@ impl Hub {
             tasks: Mutex::default(),
             polling: AtomicUsize::new(queue::NO_SLOT),
             strays: Arc::default(),
+            is_cleared: AtomicBool::new(false),
             me: me.clone(),
         })
     }
@@ -116,6 +120,11 @@ impl Hub {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.is_closed()
+    }
+
+    /// Returns whether it has dropped its tasks.
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.is_cleared.load(Acquire)
     }
 
     /// Returns what is being polled at this moment, if anything is.

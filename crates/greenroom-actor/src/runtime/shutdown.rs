@@ -44,6 +44,12 @@ pub(super) async fn run(core: &Arc<Core>, deadline: Duration) -> ShutdownReport 
     core.cancel(Cause::Shutdown);
     within(core, GRACE, |cx| core.poll_no_scopes(cx)).await;
     core.close_hubs();
+    if core.is_single() {
+        // It drops its tasks at its next turn, on this thread.
+        while !core.keeper.is_cleared() {
+            tokio::task::yield_now().await;
+        }
+    }
     let arbiters: Vec<_> = core.hubs.iter().map(|hub| hub.name().to_owned()).collect();
     within(core, GRACE, |cx| core.ended.poll_parties(&arbiters, cx)).await;
     let now = core.keeper.now();
