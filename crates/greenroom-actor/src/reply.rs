@@ -331,11 +331,12 @@ impl<R: Send + 'static> Answer<R> {
 
 impl<R: Send + 'static> Drop for Answer<R> {
     fn drop(&mut self) {
-        let (unread, _waker) = {
+        let (unread, waker) = {
             let mut state = self.0.state.lock();
             state.is_asker_gone = true;
             (state.answer.take(), state.waker.take())
         };
+        unwind::drop_apart(waker, "drop of a waker");
         if let Some(unread) = unread {
             let_go(unread);
         }

@@ -213,7 +213,8 @@ impl<T> Changed<'_, T> {
     fn leave(&mut self) {
         self.wait.end();
         if let Some(key) = self.entry.take() {
-            let _waker = self.watch.cell.state.lock().waiters.remove(key);
+            let waker = self.watch.cell.state.lock().waiters.remove(key);
+            unwind::drop_apart(waker, "drop of a waker");
         }
     }
 }

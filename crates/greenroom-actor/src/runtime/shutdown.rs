@@ -25,7 +25,8 @@ pub struct ShutdownReport {
     /// What holds an arbiter up in code that does not await, and was left behind; it ends with the
     /// process. The name is that of the arbiter.
     pub stuck: Vec<(String, Option<TaskRecord>)>,
-    /// Panics that no scope, supervisor or handle was there to take, in the order of the arbiters.
+    /// Panics that no scope, supervisor or handle was there to take, in the order of the arbiters: the
+    /// first 1024 of each. See [`supervision`](crate::supervision#panics) for what is among them.
     pub panics: Vec<Panic>,
 }
 

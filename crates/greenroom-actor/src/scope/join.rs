@@ -161,7 +161,7 @@ impl<T> JoinCell<T> {
     pub(crate) fn leave(&self) {
         let waiter = self.0.lock().waiter.take();
         // After the lock: the end of a foreign waker may run anything.
-        drop(waiter);
+        unwind::drop_apart(waiter, "drop of a waker");
     }
 }
 

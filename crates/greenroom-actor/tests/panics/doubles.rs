@@ -168,6 +168,95 @@ fn in_a_handler_that_holds_what_panics_in_the_kernels_hands() {
     );
 }
 
+/// A waker whose destructor panics, as the last one of it goes.
+struct Brittle;
+
+impl std::task::Wake for Brittle {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("of a waker")
+    }
+}
+
+fn polled<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    let waker = std::task::Waker::from(std::sync::Arc::new(Brittle));
+    let mut task = std::task::Context::from_waker(&waker);
+    assert!(future.as_mut().poll(&mut task).is_pending());
+    future
+}
+
+#[test]
+fn in_a_task_that_has_polled_with_wakers_that_panic() {
+    survived(
+        |scope| async move {
+            let actor = scope.spawn(|| Owner).await?;
+            let failed = scope.scope(move |inner| async move {
+                let (sender, receiver) = channel::rendezvous::<u64>();
+                let (other, _receiver) = channel::rendezvous::<u64>();
+                let (_publisher, watch) = greenroom_core::watch::channel(0);
+                let asked = actor.clone();
+                let _held = (
+                    polled(receiver.recv()),
+                    polled(other.send(1)),
+                    polled(watch.changed()),
+                    polled(inner.context().done()),
+                    polled(actor.closed()),
+                    polled(async move { asked.ask(Add(1)).await }),
+                    polled(inner.go(std::future::pending::<Result<()>>())),
+                );
+                drop(sender);
+                if true {
+                    panic!("in the task");
+                }
+                Ok(())
+            });
+            let failure = failed.await.expect_err("a panic is its scope's");
+            let panic: &Panic = failure.downcast_ref().expect("a panic");
+            is_told(panic, "in the task", "scope body", "scope", FILE);
+            Ok(())
+        },
+        |panics| {
+            for panic in panics {
+                is_told(panic, "of a waker", "drop of a waker", "scope", FILE);
+            }
+        },
+    );
+}
+
+#[test]
+fn in_the_closure_of_a_select_and_in_what_its_cases_hold() {
+    survived(
+        |scope| async move {
+            let failed = scope.scope(|_inner| async move {
+                let (sender, receiver) = channel::bounded(1);
+                sender.send(1).await?;
+                let (bomb, other) = (Bomb("of the closure"), Bomb("of a lost case"));
+                let mut select = greenroom_core::select::Select::new();
+                select.future(std::future::pending::<()>(), move |()| drop(other));
+                select.future(async move { receiver.recv().await }, move |_got| {
+                    let _held = &bomb;
+                    panic!("in the closure")
+                });
+                select.wait().await?;
+                Ok(())
+            });
+            let failure = failed.await.expect_err("a panic is its scope's");
+            let panic: &Panic = failure.downcast_ref().expect("a panic");
+            is_told(panic, "in the closure", "scope body", "scope", FILE);
+            Ok(())
+        },
+        |panics| {
+            let mut texts: Vec<_> = panics.iter().filter_map(Panic::message).collect();
+            texts.sort_unstable();
+            assert_eq!(texts, ["of a lost case", "of the closure"], "{panics:?}");
+        },
+    );
+}
+
 const CHILD: &str = "GREENROOM_PANICS_CHILD";
 
 /// Runs one test of this file in a process of its own.

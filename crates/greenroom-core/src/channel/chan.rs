@@ -253,7 +253,8 @@ impl<T> Chan<T> {
 
     fn take_back(&self, slot: &mut Option<T>, key: usize) -> bool {
         // To leave a queue enables nobody.
-        let (value, _party) = self.state.lock().leave_senders(key);
+        let (value, party) = self.state.lock().leave_senders(key);
+        unwind::drop_apart(party, "drop of a waker");
         let accepted = value.is_none();
         if !accepted {
             *slot = value;
@@ -343,7 +344,8 @@ impl<T> Chan<T> {
     }
 
     fn pass_on(&self, key: usize) {
-        let _party = self.step(|state, step| state.abandon_receiver(key, step));
+        let party = self.step(|state, step| state.abandon_receiver(key, step));
+        unwind::drop_apart(party, "drop of a waker");
     }
 
     /// Sends what is in the slot if that is possible now, and `unchanged` holds at that moment.

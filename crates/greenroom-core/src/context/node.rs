@@ -392,7 +392,8 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         // After the end the list is empty, and stays so: no slot can be another's.
-        let _gone = self.node.lists.lock().waiters.try_remove(self.key);
+        let gone = self.node.lists.lock().waiters.try_remove(self.key);
+        unwind::drop_apart(gone, "drop of a waker");
     }
 }
 
