@@ -29,8 +29,8 @@
 //!
 //! # What is not survived
 //! - A destructor that panics while another panic unwinds the thread ends the process: that is Rust's own
-//!   rule. It is so for what a handler, a task or one value of yours holds in its own hands: its locals
-//!   and its fields. What the kernel holds for you is dropped apart, each value in a catch of its own:
+//!   rule. It is so for what a handler, a task or one value of yours holds in its own hands: its
+//!   locals, fields and captures. What the kernel holds for you is dropped apart, each value in a catch of its own:
 //!   states, messages, replies, what is in a channel, values of contexts.
 //! - With `panic = "abort"` in the profile the first panic ends the process. Building a runtime is refused
 //!   there with [`RuntimeError::PanicAborts`](crate::RuntimeError::PanicAborts), unless

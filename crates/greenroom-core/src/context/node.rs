@@ -394,6 +394,7 @@ impl Drop for Registration {
         // After the end the list is empty, and stays so: no slot can be another's.
         let gone = self.node.lists.lock().waiters.try_remove(self.key);
         unwind::drop_apart(gone, "drop of a waker");
+        unwind::drop_apart(self.waker.take(), "drop of a waker");
     }
 }
 
