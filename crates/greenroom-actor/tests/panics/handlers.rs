@@ -34,7 +34,6 @@ impl Handler<Add> for Frail {
 struct AtOnce;
 impl HandlerLater<AtOnce> for Frail {
     type Reply = ();
-    #[expect(clippy::manual_async_fn, reason = "what panics is the function")]
     fn handle(
         &mut self,
         _: AtOnce,
