@@ -21,6 +21,8 @@ use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Driver, Id, Panic, current, unwind};
 use parking_lot::Mutex;
 
+use crate::supervision::Apart;
+
 /// Why there is no reply.
 #[derive(Clone, Debug)]
 pub(crate) enum NoReply {
@@ -181,8 +183,12 @@ impl<R: Send + 'static> Cell<R> {
             return cell.set(answer);
         };
         let (asker, label) = (cell.asker.clone(), std::any::type_name::<R>());
+        // A driver may drop it on its way.
+        let mut answer = Apart::new(answer, label);
         driver::deliver_to(&*observer, EventKind::Reply, asker, label, move || {
-            cell.set(answer);
+            if let Some(answer) = answer.take() {
+                cell.set(answer);
+            }
         });
     }
 
@@ -291,10 +297,8 @@ impl Drop for Begun {
 }
 
 /// Drops a reply that nobody takes. It is a user's value: its drop must not end the one who sent it.
-fn let_go<T>(answer: T) {
-    if let Err(payload) = unwind::drop_caught(answer) {
-        std::mem::forget(payload);
-    }
+fn let_go<R>(answer: Result<R, NoReply>) {
+    unwind::drop_apart(answer, std::any::type_name::<R>());
 }
 
 impl<R: Send + 'static> Answer<R> {
@@ -327,12 +331,15 @@ impl<R: Send + 'static> Answer<R> {
 
 impl<R: Send + 'static> Drop for Answer<R> {
     fn drop(&mut self) {
-        let (unread, _waker) = {
+        let (unread, waker) = {
             let mut state = self.0.state.lock();
             state.is_asker_gone = true;
             (state.answer.take(), state.waker.take())
         };
-        let_go(unread);
+        unwind::drop_apart(waker, "drop of a waker");
+        if let Some(unread) = unread {
+            let_go(unread);
+        }
     }
 }
 

@@ -252,6 +252,6 @@ impl Exit {
                 None => state.waiters.try_remove(place),
             }
         };
-        drop(gone);
+        unwind::drop_apart(gone, "drop of a waker");
     }
 }

@@ -4,8 +4,10 @@
 //! 1. Set around each poll, and put back when the poll ends, by return or by unwinding.
 //! 2. Nothing else lives in a thread-local.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -13,8 +15,11 @@ use std::time::Instant;
 use crate::context::Context;
 use crate::driver::Driver;
 use crate::error::ContextError;
+use crate::exit::Panic;
 use crate::id::Id;
+use crate::strays::Strays;
 use crate::task::TaskInfo;
+use crate::unwind;
 
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
@@ -46,6 +51,7 @@ pub struct Handle {
     observed: bool,
     // Whether a thread on which it is current runs its tasks.
     on_arbiter: bool,
+    strays: Option<Arc<Strays>>,
 }
 
 impl Handle {
@@ -55,7 +61,15 @@ impl Handle {
             driver,
             observed,
             on_arbiter: true,
+            strays: None,
         }
+    }
+
+    /// Keeps the panics there that nobody is there to take; see [`tell_stray`].
+    #[must_use]
+    pub fn with_strays(mut self, strays: Arc<Strays>) -> Self {
+        self.strays = Some(strays);
+        self
     }
 
     /// Returns the handle for a thread that works for a task of this driver and may block.
@@ -306,6 +320,20 @@ pub fn context() -> Option<Context> {
 /// Calls `f` with the current task, without a reference count.
 pub fn with_task<R>(f: impl FnOnce(&Arc<TaskInfo>) -> R) -> Option<R> {
     read(|c| c.task.as_ref().map(f))
+}
+
+/// Tells the current runtime of a panic that nobody is there to take, as the current task's.
+///
+/// Outside a runtime the panic hook alone has told of it.
+pub fn tell_stray(payload: Box<dyn Any + Send>, doing: &'static str) {
+    let Some(strays) = read(|c| c.driver.as_ref()?.strays.clone()) else {
+        return unwind::forget(payload);
+    };
+    let (id, spawned_at) = match task() {
+        Some(task) => (task.id.clone(), task.spawned_at),
+        None => (Id::root(), Location::caller()),
+    };
+    strays.push(Panic::new(payload, id, Some(doing), spawned_at));
 }
 
 /// Returns the current task, if what identifies the waker of its desk is this.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::failure::Failure;
+use crate::unwind;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub enum NameError {
 /// assert_eq!(cause, cause.clone());
 /// assert_ne!(cause, Cause::new(std::io::Error::other("disk gone")));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Cause {
     /// A plain cancel, without a cause of its own.
@@ -100,7 +101,24 @@ impl fmt::Display for Cause {
             Self::Shutdown => f.write_str("the runtime is shutting down"),
             Self::SiblingFailed(failure) => write!(f, "a sibling failed: {failure}"),
             Self::Text(text) => f.write_str(text),
-            Self::Custom(error) => fmt::Display::fmt(error, f),
+            Self::Custom(error) => unwind::format(f, |f| fmt::Display::fmt(error, f)),
+        }
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("Cancelled"),
+            Self::Deadline => f.write_str("Deadline"),
+            Self::ScopeDropped => f.write_str("ScopeDropped"),
+            Self::ScopeEnded => f.write_str("ScopeEnded"),
+            Self::Shutdown => f.write_str("Shutdown"),
+            Self::SiblingFailed(failure) => f.debug_tuple("SiblingFailed").field(failure).finish(),
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Custom(error) => {
+                unwind::format(f, |f| f.debug_tuple("Custom").field(error).finish())
+            }
         }
     }
 }

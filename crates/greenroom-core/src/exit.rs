@@ -204,14 +204,7 @@ impl Panic {
         doing: Option<&'static str>,
         spawned_at: &'static Location<'static>,
     ) -> Self {
-        let message = payload
-            .downcast_ref::<&'static str>()
-            .map(|text| Box::from(*text))
-            .or_else(|| {
-                payload
-                    .downcast_ref::<String>()
-                    .map(|text| Box::from(text.as_str()))
-            });
+        let message = unwind::text(&*payload).map(Box::from);
         Self(Arc::new(Caught {
             message,
             payload: Mutex::new(Some(payload)),
@@ -254,11 +247,8 @@ impl Panic {
 
 impl Drop for Caught {
     fn drop(&mut self) {
-        if let Some(payload) = self.payload.get_mut().take()
-            && let Err(second) = unwind::drop_caught(payload)
-        {
-            // A payload whose destructor panics may do so again and again: stop here.
-            std::mem::forget(second);
+        if let Some(payload) = self.payload.get_mut().take() {
+            unwind::forget(payload);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::unwind;
+
 /// The result of user code that runs in the framework: tasks, scopes, stages.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -13,7 +15,8 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 ///
 /// `?` makes one from every `std::error::Error + Send + Sync`, and loses nothing:
 /// [`downcast_ref`](Self::downcast_ref) gives the original back, [`chain`](Self::chain) walks its
-/// sources. It does not itself implement `Error`, since the blanket conversion forbids that;
+/// sources. An error whose `Display` panics is told with that panic in place of its text. It does not
+/// itself implement `Error`, since the blanket conversion forbids that;
 /// [`as_error`](Self::as_error) is the way to hand it on. Cloning shares the error, and failures are equal
 /// if they share it.
 ///
@@ -33,7 +36,8 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 pub struct Failure(Arc<Raised>);
 
 struct Raised {
-    error: Box<dyn Error + Send + Sync>,
+    // Some until it is dropped.
+    error: Option<Box<dyn Error + Send + Sync>>,
     location: &'static Location<'static>,
 }
 
@@ -56,7 +60,10 @@ impl Failure {
     /// Returns the original error as a trait object.
     #[must_use]
     pub fn as_error(&self) -> &(dyn Error + 'static) {
-        &*self.0.error
+        match &self.0.error {
+            Some(error) => &**error,
+            None => unreachable!("the error is there until the drop"),
+        }
     }
 
     /// Returns the place where the error became a failure, which is the `?` that raised it.
@@ -65,9 +72,15 @@ impl Failure {
         self.0.location
     }
 
-    /// Walks the original error and its sources, outermost first.
+    /// Walks the original error and its sources, outermost first. A `source` that panics ends it.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
-        std::iter::successors(Some(self.as_error()), |&error| error.source())
+        std::iter::successors(Some(self.as_error()), |&error| {
+            let source = unwind::catch(|| error.source());
+            source.unwrap_or_else(|payload| {
+                unwind::forget(payload);
+                None
+            })
+        })
     }
 }
 
@@ -75,7 +88,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Self {
         Self(Arc::new(Raised {
-            error: Box::new(error),
+            error: Some(Box::new(error)),
             location: Location::caller(),
         }))
     }
@@ -89,19 +102,35 @@ impl PartialEq for Failure {
 
 impl Eq for Failure {}
 
+// Clones may end anywhere, also in an unwinding.
+impl Drop for Raised {
+    fn drop(&mut self) {
+        unwind::drop_apart(self.error.take(), "drop of an error");
+    }
+}
+
+/// An error of a user's, whose text may not be had.
+struct Text<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        unwind::format(f, |f| fmt::Display::fmt(self.0, f))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0.error, f)
+        fmt::Display::fmt(&Text(self.as_error()), f)
     }
 }
 
 // What `main` prints when it returns a failure, so it is written for a person.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (raised at {})", self.0.error, self.0.location)?;
-        let mut above = self.0.error.to_string();
+        let mut above = Text(self.as_error()).to_string();
+        write!(f, "{above} (raised at {})", self.0.location)?;
         for source in self.chain().skip(1) {
-            let text = source.to_string();
+            let text = Text(source).to_string();
             // What the error above has passed on would be told twice.
             if !above.ends_with(&text) {
                 write!(f, "\n  caused by: {text}")?;

@@ -16,6 +16,7 @@ mod failure;
 mod id;
 pub mod registry;
 pub mod select;
+pub mod strays;
 pub mod task;
 pub mod time;
 pub mod unwind;

@@ -54,7 +54,7 @@ pub fn channel<T>(value: T) -> (Publisher<T>, Watch<T>) {
     let cell = Arc::new(Cell {
         id: current::object_id("watch"),
         state: Mutex::new(State {
-            value: Arc::new(value),
+            value: Some(Arc::new(value)),
             version: 0,
             closed: false,
             waiters: Slab::new(),
@@ -104,18 +104,19 @@ impl<T> Publisher<T> {
         let (old, woken) = {
             let mut state = self.cell.state.lock();
             state.version += 1;
-            let old = std::mem::replace(&mut state.value, value);
+            let old = state.value.replace(value);
             (old, state.take_waiters())
         };
         self.cell.report(Operation::WatchPublish);
         unwind::wake_all(woken);
-        drop(old);
+        // The end of an old value is not the failure of who has a new one.
+        drop_value(old);
     }
 
     /// Returns the last value.
     #[must_use]
     pub fn get(&self) -> Arc<T> {
-        let value = self.cell.state.lock().value.clone();
+        let value = self.cell.state.lock().value();
         self.cell.report(Operation::WatchRead);
         value
     }
@@ -129,7 +130,7 @@ impl<T> Watch<T> {
     pub fn get(&self) -> Arc<T> {
         let (value, version) = {
             let state = self.cell.state.lock();
-            (state.value.clone(), state.version)
+            (state.value(), state.version)
         };
         self.see(version);
         value
@@ -192,7 +193,7 @@ impl<T> Changed<'_, T> {
         let _old = {
             let mut state = self.watch.cell.state.lock();
             if state.version > seen {
-                return Poll::Ready(Ok((state.value.clone(), state.version)));
+                return Poll::Ready(Ok((state.value(), state.version)));
             }
             if state.closed {
                 return Poll::Ready(Err(WatchError::Closed));
@@ -212,7 +213,8 @@ impl<T> Changed<'_, T> {
     fn leave(&mut self) {
         self.wait.end();
         if let Some(key) = self.entry.take() {
-            let _waker = self.watch.cell.state.lock().waiters.remove(key);
+            let waker = self.watch.cell.state.lock().waiters.remove(key);
+            unwind::drop_apart(waker, "drop of a waker");
         }
     }
 }
@@ -312,7 +314,8 @@ struct Cell<T> {
 }
 
 struct State<T> {
-    value: Arc<T>,
+    // Some until it is dropped.
+    value: Option<Arc<T>>,
     version: u64,
     closed: bool,
     /// A waiter's waker is taken when it is woken; its entry is its own until it leaves.
@@ -325,7 +328,25 @@ impl<T> Cell<T> {
     }
 }
 
+// The last handle may go in an unwinding.
+impl<T> Drop for Cell<T> {
+    fn drop(&mut self) {
+        drop_value(self.state.get_mut().value.take());
+    }
+}
+
+fn drop_value<T>(value: Option<Arc<T>>) {
+    unwind::drop_apart(value, std::any::type_name::<T>());
+}
+
 impl<T> State<T> {
+    fn value(&self) -> Arc<T> {
+        match &self.value {
+            Some(value) => value.clone(),
+            None => unreachable!("the value is there until the drop"),
+        }
+    }
+
     fn take_waiters(&mut self) -> Vec<Waker> {
         self.waiters
             .iter_mut()

@@ -5,16 +5,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Poll;
 
-use greenroom_core::unwind;
+use greenroom_core::{current, unwind};
 
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Polls a future of a user, with its panic, and that of its drop, as a value.
+/// Polls a future of a user, with its panic, and that of its drop, as a value. Of two the first is given,
+/// and the runtime is told of the second.
 pub(crate) async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Payload> {
-    let mut future = Some(future);
+    let mut future = Apart(Some(future));
     let polled = std::future::poll_fn(|cx| {
-        let Some(running) = &mut future else {
+        let Some(running) = &mut future.0 else {
             return Poll::Pending;
         };
         match unwind::catch(|| Pin::new(running).poll(cx)) {
@@ -23,22 +24,32 @@ pub(crate) async fn caught<F: Future + Unpin>(future: F) -> Result<F::Output, Pa
         }
     })
     .await;
-    match (polled, unwind::drop_caught(future.take())) {
-        (Ok(_), Err(payload)) => Err(payload),
-        (polled, _) => polled,
+    match (polled, unwind::drop_caught(future.0.take())) {
+        (Ok(output), Err(payload)) => {
+            let_go(output);
+            Err(payload)
+        }
+        (Err(first), Err(second)) => {
+            current::tell_stray(second, "drop of a future");
+            Err(first)
+        }
+        (polled, Ok(())) => polled,
     }
 }
 
-/// Lets the payload of a panic go that there is nobody to tell of. The panic hook has told it.
-pub(crate) fn forget(payload: Payload) {
-    if let Err(second) = unwind::drop_caught(payload) {
-        std::mem::forget(second);
+/// Whoever polls it may be dropped at an await.
+struct Apart<F>(Option<F>);
+
+impl<F> Drop for Apart<F> {
+    fn drop(&mut self) {
+        if let Some(future) = self.0.take() {
+            unwind::drop_apart(future, "drop of a future");
+        }
     }
 }
 
-/// Drops what is a user's, in a place that has to survive a panic of its destructor.
+/// Drops what is a user's, in a place that has to survive a panic of its destructor. The runtime is told
+/// of that one.
 pub(crate) fn let_go<T>(value: T) {
-    if let Err(payload) = unwind::drop_caught(value) {
-        forget(payload);
-    }
+    unwind::drop_apart(value, std::any::type_name::<T>());
 }

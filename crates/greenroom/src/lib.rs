@@ -50,6 +50,11 @@
 //! | meet actix, tower and futures | [`interop`] |
 //! | own the schedule and the clock | [`Driver`] |
 //!
+//! # Panics
+//! Each kind of panic of user code is survived and told; [`supervision`] has a table of where. A destructor
+//! that panics during another panic ends the process, by Rust's own rule, and so does any panic in a
+//! program built with `panic = "abort"`, which a [`Runtime`] refuses unless told to accept it.
+//!
 //! # The patterns
 //! | Go | Look at |
 //! | --- | --- |

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_core::Stream;
-use greenroom_core::{Context, ExitReason, Id};
+use greenroom_core::{Context, ExitReason, Id, current};
 
 use super::sources::Sources;
 use super::timers::{TimerError, TimerId, Timers};
@@ -14,7 +14,6 @@ use crate::address::{Address, WeakAddress};
 use crate::mailbox::{BoxedEnvelope, Tidings};
 use crate::monitor::Own;
 use crate::scope::Scope;
-use crate::supervision::forget;
 
 /// The actor's own side: its address, its timers, its sources of messages, and the context of the
 /// message in hand.
@@ -54,18 +53,25 @@ impl<A: Actor> ActorContext<A> {
         }
     }
 
-    /// Drops what the user has put into it, each thing in a catch of its own; gives the first panic.
-    pub(crate) fn take_apart(&mut self) -> Result<(), Box<dyn Any + Send>> {
+    /// Drops what the user has put into it, each thing in a catch of its own. Gives the first panic, with
+    /// what it was; the others are stray ones.
+    pub(crate) fn take_apart(&mut self) -> (Result<(), Box<dyn Any + Send>>, &'static str) {
         self.bonds.end();
-        let mut first = Ok(());
-        while let Some(dropped) = self.timers.drop_one().or_else(|| self.sources.drop_one()) {
-            match (&first, dropped) {
-                (Ok(()), dropped) => first = dropped,
-                (Err(_), Err(payload)) => forget(payload),
+        let mut first = (Ok(()), "");
+        loop {
+            let (dropped, doing) = if let Some(dropped) = self.timers.drop_one() {
+                (dropped, "drop of a timer")
+            } else if let Some(dropped) = self.sources.drop_one() {
+                (dropped, "drop of a stream")
+            } else {
+                return first;
+            };
+            match (&first.0, dropped) {
+                (Ok(()), dropped) => first = (dropped, doing),
+                (Err(_), Err(payload)) => current::tell_stray(payload, doing),
                 (Err(_), Ok(())) => {}
             }
         }
-        first
     }
 
     /// Makes a message of what the actor was told of the end of another.
@@ -174,18 +180,15 @@ where
     A: HandlerLater<M>,
     M: Send + 'static,
 {
-    Box::new(crate::mailbox::Packed {
-        message,
-        reply: crate::reply::ReplyTo::nobody(),
-        context,
-    })
+    let nobody = crate::reply::ReplyTo::nobody();
+    Box::new(crate::mailbox::Packed::new(message, nobody, context))
 }
 
 // The life that holds it may be dropped at an await, with its arbiter.
 impl<A: Actor> Drop for ActorContext<A> {
     fn drop(&mut self) {
-        if let Err(payload) = self.take_apart() {
-            forget(payload);
+        if let (Err(payload), doing) = self.take_apart() {
+            current::tell_stray(payload, doing);
         }
     }
 }

@@ -104,16 +104,20 @@ impl<A: Actor> Timers<A> {
 
     /// Takes the message of a timer that has fired, and sets a repeating one again.
     pub(crate) fn fired(&mut self, number: u64) -> Option<BoxedEnvelope<A>> {
+        let timer = self.set.get_mut(&number)?;
+        let Kind::Every(period, make) = &mut timer.kind else {
+            return match self.set.remove(&number)?.kind {
+                Kind::Once(envelope) => Some(envelope),
+                Kind::Every(..) => unreachable!("it was seen to be no repeating one"),
+            };
+        };
+        // In its place: a panic of it must not drop it, which is user code in an unwinding.
+        let envelope = make();
+        let period = *period;
+        let at = next_beat(timer.at, period, self.driver.now());
         let timer = self.set.remove(&number)?;
-        match timer.kind {
-            Kind::Once(envelope) => Some(envelope),
-            Kind::Every(period, mut make) => {
-                let envelope = make();
-                let at = next_beat(timer.at, period, self.driver.now());
-                self.set_at(number, at, Kind::Every(period, make));
-                Some(envelope)
-            }
-        }
+        self.set_at(number, at, timer.kind);
+        Some(envelope)
     }
 
     fn enter(&mut self, at: Instant, kind: Kind<A>) -> TimerId {

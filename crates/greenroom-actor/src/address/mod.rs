@@ -392,11 +392,7 @@ where
     A: HandlerLater<M>,
     M: Send + 'static,
 {
-    Box::new(Packed {
-        message,
-        reply,
-        context,
-    })
+    Box::new(Packed::new(message, reply, context))
 }
 
 fn unpack<A, M>(slot: Option<BoxedEnvelope<A>>) -> M
@@ -412,8 +408,7 @@ where
                 .ok()
         })
         .unwrap_or_else(|| unreachable!("a put that fails leaves the envelope in its slot"));
-    let Packed { message, .. } = *packed;
-    message
+    packed.open().0
 }
 
 impl<A: Actor> Clone for Address<A> {

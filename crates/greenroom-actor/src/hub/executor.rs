@@ -4,20 +4,22 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::task::{Context, Poll, Waker};
 
 use greenroom_core::current::{self, Seat};
 use greenroom_core::driver::{self, Driver, EventKind};
-use greenroom_core::task::LocalFuture;
+use greenroom_core::task::{LocalFuture, TaskKind};
 use greenroom_core::{Panic, unwind};
 use slab::Slab;
 
-use super::queue::{NO_SLOT, TaskCell, forget_panic};
+use super::queue::{NO_SLOT, TaskCell};
 use super::{Hub, Order};
 
 /// Polls in one turn, after which the arbiter's other work gets its chance.
 pub(super) const TURN: usize = 64;
+
+type Payload = Box<dyn std::any::Any + Send>;
 
 struct Executor {
     hub: Arc<Hub>,
@@ -160,7 +162,7 @@ impl Executor {
             }
             Ok(true) => self.release(cell, slot, running),
             Err(payload) => {
-                self.stray(cell, payload);
+                self.stray(cell, payload, doing(cell));
                 self.release(cell, slot, running);
             }
         }
@@ -193,7 +195,7 @@ impl Executor {
             }
             Err(payload) => {
                 cell.set_done();
-                self.stray(cell, payload);
+                self.stray(cell, payload, doing(cell));
                 None
             }
         }
@@ -215,13 +217,14 @@ impl Executor {
         } = running;
         let _task = seat.enter();
         if let Err(payload) = unwind::drop_caught(future) {
-            self.stray(cell, payload);
+            self.stray(cell, payload, "drop of a future");
         }
     }
 
-    fn stray(&self, cell: &TaskCell, payload: Box<dyn std::any::Any + Send>) {
-        let panic = Panic::new(payload, cell.info.id.clone(), None, cell.info.spawned_at);
-        self.hub.strays.lock().push(panic);
+    fn stray(&self, cell: &TaskCell, payload: Payload, doing: &'static str) {
+        let (id, spawned_at) = (cell.info.id.clone(), cell.info.spawned_at);
+        let panic = Panic::new(payload, id, Some(doing), spawned_at);
+        self.hub.strays.push(panic);
     }
 
     fn fire_due(&self) {
@@ -286,6 +289,7 @@ impl Executor {
         if let Some(front) = self.hub.observer() {
             front.close();
         }
+        self.hub.is_cleared.store(true, Release);
     }
 
     fn drop_tasks(&mut self) {
@@ -295,7 +299,7 @@ impl Executor {
                 let _task = current::enter_task(cell.info.clone(), cell.context.clone());
                 if let Some(make) = cell.take_make() {
                     cell.set_done();
-                    forget_panic(unwind::drop_caught(make));
+                    unwind::drop_apart(make, "drop of a future");
                 }
                 continue;
             }
@@ -308,6 +312,14 @@ impl Executor {
                 self.drop_running(&cell, running);
             }
         }
+    }
+}
+
+/// What a task was at whose panic nobody else took.
+fn doing(cell: &TaskCell) -> &'static str {
+    match cell.info.kind {
+        TaskKind::AfterFunc => "after-function",
+        _ => "future",
     }
 }
 

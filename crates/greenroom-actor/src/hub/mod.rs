@@ -26,12 +26,14 @@ mod queue;
 mod timers;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{Alarm, Event, TimerKey};
+use greenroom_core::strays::Strays;
 use greenroom_core::task::{Task, TaskInfo};
 use greenroom_core::{Driver, Panic};
 use parking_lot::Mutex;
@@ -64,7 +66,9 @@ pub(crate) struct Hub {
     // The slot that is being polled.
     polling: AtomicUsize,
     // Panics that no scope, actor or handle was there to take.
-    strays: Mutex<Vec<Panic>>,
+    strays: Arc<Strays>,
+    // Set once, when the tasks are dropped.
+    is_cleared: AtomicBool,
     me: Weak<Hub>,
 }
 
@@ -80,7 +84,8 @@ impl Hub {
             foreign: OnceLock::new(),
             tasks: Mutex::default(),
             polling: AtomicUsize::new(queue::NO_SLOT),
-            strays: Mutex::default(),
+            strays: Arc::default(),
+            is_cleared: AtomicBool::new(false),
             me: me.clone(),
         })
     }
@@ -97,10 +102,11 @@ impl Hub {
 
     /// Returns the driver that the kernel is to use for this hub.
     pub(crate) fn handle(self: &Arc<Self>) -> Handle {
-        match self.foreign.get() {
+        let handle = match self.foreign.get() {
             Some(front) => Handle::new(front.clone(), true),
             None => Handle::new(self.clone(), false),
-        }
+        };
+        handle.with_strays(self.strays.clone())
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -116,6 +122,11 @@ impl Hub {
         self.queue.is_closed()
     }
 
+    /// Returns whether it has dropped its tasks.
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.is_cleared.load(Acquire)
+    }
+
     /// Returns what is being polled at this moment, if anything is.
     pub(crate) fn polling(&self) -> Option<Arc<TaskInfo>> {
         let slot = self.polling.load(Relaxed);
@@ -124,7 +135,7 @@ impl Hub {
 
     /// Takes the panics that nobody else was there to take.
     pub(crate) fn take_strays(&self) -> Vec<Panic> {
-        std::mem::take(&mut *self.strays.lock())
+        self.strays.take()
     }
 
     fn observer(&self) -> Option<&Arc<dyn Driver>> {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
-use greenroom_core::Context;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::registry::TaskQuery;
 use greenroom_core::task::{LocalFuture, Task, TaskInfo};
-use greenroom_core::unwind;
+use greenroom_core::{Context, Panic, unwind};
 use parking_lot::Mutex;
 
 use super::Hub;
@@ -47,6 +46,18 @@ impl TaskCell {
 
     pub(super) fn take_make(&self) -> Option<Make> {
         self.make.lock().take()
+    }
+
+    /// Drops the task without a poll, for a hub that has closed.
+    fn drop_make(&self) {
+        let Some(make) = self.take_make() else {
+            return;
+        };
+        if let Err(payload) = unwind::drop_caught(make) {
+            let (id, spawned_at) = (self.info.id.clone(), self.info.spawned_at);
+            let doing = Some("drop of a future");
+            (self.hub.strays).push(Panic::new(payload, id, doing, spawned_at));
+        }
     }
 
     pub(super) fn slot(&self) -> usize {
@@ -113,9 +124,7 @@ impl Queue {
         let mut state = self.0.lock();
         if state.closed {
             drop(state);
-            if let Some(make) = cell.take_make() {
-                forget_panic(unwind::drop_caught(make));
-            }
+            cell.drop_make();
             return;
         }
         state.ready.push_back(cell);
@@ -183,14 +192,5 @@ impl Queue {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
-    }
-}
-
-/// Lets a payload go whose panic has no one to be told to: its message was printed by the panic hook.
-pub(super) fn forget_panic(caught: Result<(), Box<dyn std::any::Any + Send>>) {
-    if let Err(payload) = caught
-        && let Err(second) = unwind::drop_caught(payload)
-    {
-        std::mem::forget(second);
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use greenroom_core::Context;
+use greenroom_core::{Context, unwind};
 
 use crate::actor::{Actor, ActorContext, HandlerLater};
 use crate::reply::{NoReply, ReplyTo, Unanswered};
@@ -41,9 +41,38 @@ pub(crate) trait Envelope<A: Actor>: Send {
 }
 
 pub(crate) struct Packed<M, R: Send + 'static> {
-    pub(crate) message: M,
-    pub(crate) reply: ReplyTo<R>,
-    pub(crate) context: Context,
+    // Some until it is taken out.
+    message: Option<M>,
+    reply: ReplyTo<R>,
+    context: Context,
+}
+
+impl<M, R: Send + 'static> Packed<M, R> {
+    pub(crate) fn new(message: M, reply: ReplyTo<R>, context: Context) -> Self {
+        Self {
+            message: Some(message),
+            reply,
+            context,
+        }
+    }
+
+    /// Takes the message out, and the way to answer it.
+    pub(crate) fn open(mut self) -> (M, ReplyTo<R>) {
+        let Some(message) = self.message.take() else {
+            unreachable!("it is opened once");
+        };
+        let reply = std::mem::replace(&mut self.reply, ReplyTo::nobody());
+        (message, reply)
+    }
+}
+
+// One that is not handled goes anywhere: with a mailbox, a timer, or a send that an unwinding ends.
+impl<M, R: Send + 'static> Drop for Packed<M, R> {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            unwind::drop_apart(message, std::any::type_name::<M>());
+        }
+    }
 }
 
 impl<A, M> Envelope<A> for Packed<M, <A as HandlerLater<M>>::Reply>
@@ -72,12 +101,14 @@ where
         actor: &'a mut A,
         cx: &'a mut ActorContext<A>,
     ) -> HandlerFuture<'a> {
-        let Self { message, reply, .. } = *self;
+        let (message, reply) = self.open();
         Box::pin(HandlerLater::handle(actor, message, reply, cx))
     }
 
     fn refuse(self: Box<Self>, why: NoReply) {
-        self.reply.refuse(why);
+        let (message, reply) = self.open();
+        reply.refuse(why);
+        unwind::drop_apart(message, std::any::type_name::<M>());
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

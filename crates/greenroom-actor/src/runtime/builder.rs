@@ -14,11 +14,15 @@ use crate::engine::arbiter;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
     arbiters: Option<usize>,
+    accepts_abort: bool,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { arbiters: None }
+        Self {
+            arbiters: None,
+            accepts_abort: false,
+        }
     }
 
     /// Sets the number of arbiters, each a thread. By default there is one for each core.
@@ -27,9 +31,21 @@ impl Builder {
         self
     }
 
+    /// Starts also in a program that was compiled with `panic = "abort"`, where the first panic ends the
+    /// process.
+    ///
+    /// Nothing of what is said of panics holds there: no panic is survived, none reaches a caller or a
+    /// report, and supervisors restart only what failed or ended. Else building the runtime gives
+    /// [`RuntimeError::PanicAborts`].
+    pub fn accept_panic_abort(mut self) -> Self {
+        self.accepts_abort = true;
+        self
+    }
+
     /// Puts everything on the calling thread: for tests, and for programs that need one thread only.
     pub fn single_thread(self) -> SingleThreadBuilder {
         SingleThreadBuilder {
+            accepts_abort: self.accepts_abort,
             paused: false,
             seed: None,
             driver: None,
@@ -39,9 +55,12 @@ impl Builder {
     /// Starts the runtime.
     ///
     /// # Errors
+    /// - [`RuntimeError::PanicAborts`]: the program was compiled such that no panic is survived, and that
+    ///   was not [accepted](Self::accept_panic_abort).
     /// - [`RuntimeError::NoArbiters`]: the number of arbiters is 0.
     /// - [`RuntimeError::Start`]: the system refused a thread or what a thread needs.
     pub fn build(self) -> Result<Runtime, RuntimeError> {
+        panics_are_survived(PANIC_ABORTS, self.accepts_abort)?;
         let count = match self.arbiters {
             Some(count) => count,
             None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -68,12 +87,20 @@ pub(super) type MakeDriver = Box<dyn FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver>>
 /// Makes a [`SingleThread`].
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SingleThreadBuilder {
+    accepts_abort: bool,
     paused: bool,
     seed: Option<u64>,
     driver: Option<MakeDriver>,
 }
 
 impl SingleThreadBuilder {
+    /// Starts also in a program that was compiled with `panic = "abort"`; see
+    /// [`Builder::accept_panic_abort`].
+    pub fn accept_panic_abort(mut self) -> Self {
+        self.accepts_abort = true;
+        self
+    }
+
     /// Runs on a virtual clock, which stands still while anything can happen and then moves to the next
     /// timer at once.
     pub fn paused(mut self) -> Self {
@@ -102,10 +129,13 @@ impl SingleThreadBuilder {
     /// Makes the runtime.
     ///
     /// # Errors
+    /// - [`RuntimeError::PanicAborts`]: the program was compiled such that no panic is survived, and that
+    ///   was not [accepted](Self::accept_panic_abort).
     /// - [`RuntimeError::InsideAsync`]: called inside another asynchronous runtime, whose thread it would
     ///   block.
     /// - [`RuntimeError::Start`]: the system refused what the thread needs.
     pub fn build(self) -> Result<SingleThread, RuntimeError> {
+        panics_are_survived(PANIC_ABORTS, self.accepts_abort)?;
         SingleThread::start(self.paused, self.seed, self.driver)
     }
 }
@@ -116,5 +146,30 @@ impl std::fmt::Debug for SingleThreadBuilder {
             .field("paused", &self.paused)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
+    }
+}
+
+/// Whether a panic ends the process. A profile, or the flags of the compiler, decide so for the whole
+/// program, and with it for this crate.
+const PANIC_ABORTS: bool = cfg!(panic = "abort");
+
+fn panics_are_survived(aborts: bool, is_accepted: bool) -> Result<(), RuntimeError> {
+    match aborts && !is_accepted {
+        true => Err(RuntimeError::PanicAborts),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RuntimeError, panics_are_survived};
+
+    #[test]
+    fn a_program_whose_panics_abort_is_refused_unless_that_is_accepted() {
+        let refused = panics_are_survived(true, false);
+        assert!(matches!(refused, Err(RuntimeError::PanicAborts)));
+        for (aborts, is_accepted) in [(true, true), (false, false), (false, true)] {
+            assert!(panics_are_survived(aborts, is_accepted).is_ok());
+        }
     }
 }

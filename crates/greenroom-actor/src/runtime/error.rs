@@ -14,6 +14,13 @@ pub enum RuntimeError {
     /// Zero arbiters would run nothing.
     #[error("a runtime needs at least 1 arbiter")]
     NoArbiters,
+    /// The program was compiled with `panic = "abort"`: no panic would be survived, and supervisors would
+    /// not see one. Compile it with `panic = "unwind"`, or accept that by
+    /// [`Builder::accept_panic_abort`](crate::Builder::accept_panic_abort).
+    #[error(
+        "the program was compiled with `panic = \"abort\"`, so that no panic is survived: use `panic = \"unwind\"`, or `accept_panic_abort` of the builder"
+    )]
+    PanicAborts,
     /// The call blocks its thread, and was made on one that runs tasks. Await
     /// [`Runtime::scope`](crate::Runtime::scope) instead.
     #[error(

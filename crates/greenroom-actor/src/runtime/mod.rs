@@ -66,7 +66,8 @@ impl Runtime {
     /// Starts a runtime with one arbiter for each core.
     ///
     /// # Errors
-    /// [`RuntimeError::Start`]: the system refused a thread or what a thread needs.
+    /// - [`RuntimeError::PanicAborts`]: the program was compiled with `panic = "abort"`.
+    /// - [`RuntimeError::Start`]: the system refused a thread or what a thread needs.
     pub fn new() -> Result<Self, RuntimeError> {
         Self::builder().build()
     }

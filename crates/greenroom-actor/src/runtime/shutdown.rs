@@ -25,7 +25,8 @@ pub struct ShutdownReport {
     /// What holds an arbiter up in code that does not await, and was left behind; it ends with the
     /// process. The name is that of the arbiter.
     pub stuck: Vec<(String, Option<TaskRecord>)>,
-    /// Panics that no scope, supervisor or handle was there to take, in the order of the arbiters.
+    /// Panics that no scope, supervisor or handle was there to take, in the order of the arbiters: the
+    /// first 1024 of each. See [`supervision`](crate::supervision#panics) for what is among them.
     pub panics: Vec<Panic>,
 }
 
@@ -44,6 +45,12 @@ pub(super) async fn run(core: &Arc<Core>, deadline: Duration) -> ShutdownReport 
     core.cancel(Cause::Shutdown);
     within(core, GRACE, |cx| core.poll_no_scopes(cx)).await;
     core.close_hubs();
+    if core.is_single() {
+        // It drops its tasks at its next turn, on this thread.
+        while !core.keeper.is_cleared() {
+            tokio::task::yield_now().await;
+        }
+    }
     let arbiters: Vec<_> = core.hubs.iter().map(|hub| hub.name().to_owned()).collect();
     within(core, GRACE, |cx| core.ended.poll_parties(&arbiters, cx)).await;
     let now = core.keeper.now();

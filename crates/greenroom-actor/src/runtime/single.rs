@@ -15,7 +15,6 @@ use super::{Core, Home, Runtime, RuntimeError};
 use crate::engine::arbiter::OneThread;
 use crate::latch::Latch;
 use crate::scope::Scope;
-use crate::supervision::forget;
 
 /// A [`Runtime`] that runs on the calling thread, and only inside [`block_on`](Self::block_on).
 ///
@@ -170,7 +169,7 @@ impl Drop for SingleThread {
         // Inside another asynchronous runtime tokio refuses to wait for its blocking threads, by a
         // panic, after all else was dropped.
         if let Err(payload) = unwind::drop_caught(self.thread.take()) {
-            forget(payload);
+            unwind::forget(payload);
         }
     }
 }

@@ -141,7 +141,8 @@ impl<T: Send + 'static> JoinCell<T> {
         let last = {
             let mut state = self.0.lock();
             if state.is_finished || state.result.is_some() {
-                return;
+                drop(state);
+                return let_go(result);
             }
             state.result = Some(result);
             also(&mut state)
@@ -186,8 +187,21 @@ impl<T> JoinCell<T> {
     pub(crate) fn leave(&self) {
         let waiter = self.0.lock().waiter.take();
         // After the lock: the end of a foreign waker may run anything.
-        drop(waiter);
+        unwind::drop_apart(waiter, "drop of a waker");
     }
+}
+
+// One that nobody takes goes with the last who has the cell, be it in an unwinding.
+impl<T> Drop for JoinCell<T> {
+    fn drop(&mut self) {
+        if let Some(result) = self.0.get_mut().result.take() {
+            let_go(result);
+        }
+    }
+}
+
+fn let_go<T>(result: Result<T, JoinError>) {
+    unwind::drop_apart(result, std::any::type_name::<T>());
 }
 
 /// Waits for a task and takes its value; also cancels it.

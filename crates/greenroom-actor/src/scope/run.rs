@@ -1,13 +1,15 @@
 //! Runs one task of a scope: its panic becomes a value, and its context's end is its end.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::Location;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use greenroom_core::context::Registration;
 use greenroom_core::error::ContextError;
+use greenroom_core::task::TaskKind;
 use greenroom_core::{Context, Id, Panic, current, unwind};
 
 /// How a guarded future ended.
@@ -28,10 +30,10 @@ pub(crate) async fn guarded<F: Future>(
     id: Id,
     spawned_at: &'static Location<'static>,
 ) -> Outcome<F::Output> {
-    let mut future = pin!(Some(future));
+    let mut future = Pinned(pin!(Some(future)));
     let mut registration = None;
     let outcome = std::future::poll_fn(|cx| {
-        let Some(running) = future.as_mut().as_pin_mut() else {
+        let Some(running) = future.0.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         let ended = Registration::update(&mut registration, &context, cx.waker()).err();
@@ -46,12 +48,46 @@ pub(crate) async fn guarded<F: Future>(
         }
     })
     .await;
-    let dropped = unwind::catch(|| future.set(None));
-    match (outcome, dropped) {
-        (Err(payload), _) | (Ok(_), Err(payload)) => {
-            Outcome::Panicked(Panic::new(payload, id, None, spawned_at))
+    let (payload, doing) = match (outcome, future.drop()) {
+        (Ok(outcome), Ok(())) => return outcome,
+        (Ok(outcome), Err(payload)) => {
+            unwind::drop_apart(outcome, std::any::type_name::<F::Output>());
+            (payload, DROP)
         }
-        (Ok(outcome), Ok(())) => outcome,
+        (Err(payload), Ok(())) => (payload, doing()),
+        (Err(first), Err(second)) => {
+            current::tell_stray(second, DROP);
+            (first, doing())
+        }
+    };
+    Outcome::Panicked(Panic::new(payload, id, Some(doing), spawned_at))
+}
+
+const DROP: &str = "drop of a future";
+
+/// What the current task is a run of.
+fn doing() -> &'static str {
+    match current::with_task(|task| task.kind) {
+        Some(TaskKind::Scope) => "scope body",
+        Some(TaskKind::Blocking) => "blocking job",
+        _ => "future",
+    }
+}
+
+/// A user's future that is dropped in a catch, also when its task is dropped at an await.
+struct Pinned<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F> Pinned<'_, F> {
+    fn drop(&mut self) -> Result<(), Box<dyn Any + Send>> {
+        unwind::catch(|| self.0.set(None))
+    }
+}
+
+impl<F> Drop for Pinned<'_, F> {
+    fn drop(&mut self) {
+        if let Err(payload) = Pinned::drop(self) {
+            current::tell_stray(payload, DROP);
+        }
     }
 }
 

@@ -6,22 +6,33 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use greenroom_core::unwind;
+use greenroom_core::{current, unwind};
 
 /// How a drop went: the payload is that of its panic.
 pub(super) type Dropped = Result<(), Box<dyn Any + Send>>;
 
 /// A value of the user's that is dropped in a catch of its own, whatever ends the life: of two that
 /// panic as they go, the second would end the process.
-pub(super) struct Apart<T>(Option<T>);
+pub(crate) struct Apart<T> {
+    value: Option<T>,
+    // What is told of a panic that nobody takes.
+    doing: &'static str,
+}
 
 impl<T> Apart<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self(Some(value))
+    pub(crate) fn new(value: T, doing: &'static str) -> Self {
+        Self {
+            value: Some(value),
+            doing,
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.value.take()
     }
 
     pub(super) fn drop(mut self) -> Dropped {
-        unwind::drop_caught(self.0.take())
+        unwind::drop_caught(self.value.take())
     }
 }
 
@@ -29,7 +40,7 @@ impl<T> Deref for Apart<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.0 {
+        match &self.value {
             Some(value) => value,
             None => unreachable!("the value is there until the drop"),
         }
@@ -38,7 +49,7 @@ impl<T> Deref for Apart<T> {
 
 impl<T> DerefMut for Apart<T> {
     fn deref_mut(&mut self) -> &mut T {
-        match &mut self.0 {
+        match &mut self.value {
             Some(value) => value,
             None => unreachable!("the value is there until the drop"),
         }
@@ -47,36 +58,36 @@ impl<T> DerefMut for Apart<T> {
 
 impl<T> Drop for Apart<T> {
     fn drop(&mut self) {
-        if let Err(payload) = unwind::drop_caught(self.0.take()) {
-            forget(payload);
+        if let Some(value) = self.value.take() {
+            unwind::drop_apart(value, self.doing);
         }
     }
 }
 
-/// Lets the payload of a panic go that there is nobody to tell of.
-pub(crate) fn forget(payload: Box<dyn std::any::Any + Send>) {
-    if let Err(second) = unwind::drop_caught(payload) {
-        std::mem::forget(second);
-    }
-}
-
 /// Polls a future of user code, with its panic, and that of its drop, as a value.
+///
+/// Of two panics the first is given, and the second is a stray one.
 pub(super) async fn catching<F: Future + Unpin>(
     future: F,
+    doing: &'static str,
 ) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = Some(future);
+    let mut future = Apart::new(future, doing);
     let polled = std::future::poll_fn(|cx: &mut TaskContext<'_>| {
-        let Some(running) = &mut future else {
-            return Poll::Pending;
-        };
-        match unwind::catch(|| Pin::new(running).poll(cx)) {
+        match unwind::catch(|| Pin::new(&mut *future).poll(cx)) {
             Ok(poll) => poll.map(Ok),
             Err(payload) => Poll::Ready(Err(payload)),
         }
     })
     .await;
-    match unwind::drop_caught(future.take()) {
-        Err(payload) if polled.is_ok() => Err(payload),
-        _ => polled,
+    match (polled, future.drop()) {
+        (Ok(output), Err(payload)) => {
+            unwind::drop_apart(output, doing);
+            Err(payload)
+        }
+        (Err(first), Err(second)) => {
+            current::tell_stray(second, doing);
+            Err(first)
+        }
+        (polled, Ok(())) => polled,
     }
 }

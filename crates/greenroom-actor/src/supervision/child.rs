@@ -216,7 +216,7 @@ pub(super) fn keeping<A: Actor, S: Send + 'static>(
     state: S,
     mut factory: impl FnMut(Kept<S>) -> A + Send + 'static,
 ) -> Factory<A> {
-    let keeper = Keeper::new(state);
+    let keeper = Keeper::new(state, "drop of the kept state");
     Box::new(move || match keeper.lend() {
         Some(kept) => Ok(factory(kept)),
         None => Err(Failure::message(
@@ -231,7 +231,7 @@ fn actor<A: Actor>(
     spawned_at: &'static Location<'static>,
 ) -> Child<Address<A>> {
     // A child that was terminated may be started again, with the same factory in a new life.
-    let factory = Keeper::new(factory);
+    let factory = Keeper::new(factory, "drop of the factory");
     let spawn: Spawn = Box::new(move |scope, leash, label, options| {
         let Some(mut factory) = factory.lend() else {
             return Err(SpawnError::Failed(Failure::message(

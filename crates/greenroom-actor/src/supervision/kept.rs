@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::apart::Apart;
+
 /// State that a supervisor owns and lends to one incarnation of an actor at a time.
 ///
 /// The actor works on it directly. When the actor panics, or ends, the state goes back to the
@@ -16,8 +18,8 @@ use parking_lot::Mutex;
 /// OTP counterpart: an ETS table with an heir.
 pub struct Kept<S> {
     // Some until it is dropped.
-    state: Option<S>,
-    home: Arc<Mutex<Option<S>>>,
+    state: Option<Apart<S>>,
+    home: Home<S>,
 }
 
 impl<S> Deref for Kept<S> {
@@ -40,7 +42,8 @@ impl<S> DerefMut for Kept<S> {
     }
 }
 
-// Moves only, so that it may run in an unwind: no code of the user's is called.
+// Moves only, so that it may run in an unwind: no code of the user's is called, unless nobody is left to
+// take the state, and that is caught.
 impl<S> Drop for Kept<S> {
     fn drop(&mut self) {
         *self.home.lock() = self.state.take();
@@ -49,12 +52,14 @@ impl<S> Drop for Kept<S> {
 
 impl<S: fmt::Debug> fmt::Debug for Kept<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Kept").field(&self.state).finish()
+        f.debug_tuple("Kept").field(&**self).finish()
     }
 }
 
 /// The supervisor's side.
-pub(crate) struct Keeper<S>(Arc<Mutex<Option<S>>>);
+pub(crate) struct Keeper<S>(Home<S>);
+
+type Home<S> = Arc<Mutex<Option<Apart<S>>>>;
 
 impl<S> Clone for Keeper<S> {
     fn clone(&self) -> Self {
@@ -63,8 +68,8 @@ impl<S> Clone for Keeper<S> {
 }
 
 impl<S> Keeper<S> {
-    pub(crate) fn new(state: S) -> Self {
-        Self(Arc::new(Mutex::new(Some(state))))
+    pub(crate) fn new(state: S, doing: &'static str) -> Self {
+        Self(Arc::new(Mutex::new(Some(Apart::new(state, doing)))))
     }
 
     /// Lends the state, unless an earlier incarnation has hidden its loan somewhere.

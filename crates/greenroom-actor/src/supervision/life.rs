@@ -24,7 +24,7 @@ use greenroom_core::task::{LocalFuture, WaitKind, yield_now};
 use greenroom_core::wait::Wait;
 use greenroom_core::{ExitReason, Failure, Panic, Result, current, unwind};
 
-use super::apart::{Apart, Dropped, catching, forget};
+use super::apart::{Apart, Dropped, catching};
 use super::decide::{Action, Intensity, Member, Policy, Restart, Standing, decide};
 use super::leash::Go;
 use crate::actor::{Actor, ActorContext, Timers};
@@ -48,7 +48,7 @@ pub(super) struct Life<A: Actor> {
     /// Where its user code is polled, so that a circle of waits is seen.
     pub(super) desk: Arc<Desk>,
     pub(super) mailbox: Receiver<BoxedEnvelope<A>>,
-    pub(super) factory: Factory<A>,
+    pub(super) factory: Apart<Factory<A>>,
     pub(super) restart: Restart,
     pub(super) intensity: Intensity,
     pub(super) started: Option<Started>,
@@ -261,10 +261,7 @@ impl<A: Actor> Life<A> {
         }
         self.is_told = true;
         let station = self.station.clone();
-        let dropped = unwind::drop_caught(self);
-        if let Err(payload) = dropped {
-            forget(payload);
-        }
+        drop(self);
         tell_end(&station, incarnation, reason.clone());
         // Last, so that the name is free for whoever tries again.
         if let Some(started) = started {
@@ -278,7 +275,7 @@ impl<A: Actor> Life<A> {
         self.has_run = false;
         let built = unwind::catch(|| (self.factory)());
         let mut actor = match built {
-            Ok(Ok(actor)) => Apart::new(actor),
+            Ok(Ok(actor)) => Apart::new(actor, "drop of the state"),
             Ok(Err(failure)) => return End::Abnormal(ExitReason::Failed(failure)),
             Err(payload) => return self.panicked(payload, "factory"),
         };
@@ -288,12 +285,12 @@ impl<A: Actor> Life<A> {
             station.control.clone(),
             *next_timer,
         );
-        let mut cx = Apart::new(ActorContext::new(
+        let mut cx = ActorContext::new(
             WeakAddress::new(station.clone(), station.mailbox.clone()),
             Scope::from_inner(station.scope.clone()),
             station.context.clone(),
             timers,
-        ));
+        );
         let end = self.serve(&mut actor, &mut cx).await;
         *next_timer = cx.timers.next_number();
         self.is_over = matches!(end, End::Orderly(_));
@@ -304,8 +301,8 @@ impl<A: Actor> Life<A> {
         } else {
             end
         };
-        let dropped = cx.take_apart().and(cx.drop());
-        let end = self.or_panicked(dropped, "drop of the actor's context", end);
+        let (dropped, doing) = cx.take_apart();
+        let end = self.or_panicked(dropped, doing, end);
         self.or_panicked(actor.drop(), "drop of the state", end)
     }
 
@@ -316,7 +313,11 @@ impl<A: Actor> Life<A> {
             .context
             .without_cancel()
             .with_timeout(self.station.shutdown);
-        let hook = catching(Box::pin(self.at_desk(rest.run(actor.stopping(cx))))).await;
+        let hook = catching(
+            Box::pin(self.at_desk(rest.run(actor.stopping(cx)))),
+            "stopping",
+        )
+        .await;
         let end = self.or_panicked(hook.map(|_ended| ()), "stopping", end);
         let stopped = unwind::catch(|| actor.stopped());
         self.or_panicked(stopped, "stopped", end)
@@ -341,7 +342,7 @@ impl<A: Actor> Life<A> {
             Err(payload) => match end {
                 // The first panic is the one that tells what went wrong.
                 End::Abnormal(ExitReason::Panicked(_)) => {
-                    forget(payload);
+                    current::tell_stray(payload, doing);
                     end
                 }
                 _ => self.panicked(payload, doing),
@@ -379,9 +380,7 @@ pub(super) fn close<A: Actor>(station: &Station<A>) {
 }
 
 pub(super) fn refuse<A: Actor>(envelope: BoxedEnvelope<A>, why: NoReply) {
-    if let Err(payload) = unwind::catch(|| envelope.refuse(why)) {
-        forget(payload);
-    }
+    envelope.refuse(why);
 }
 
 fn tell_end<A: Actor>(station: &Arc<Station<A>>, incarnation: u64, reason: ExitReason) {

@@ -14,7 +14,7 @@ use greenroom_core::task::yield_now;
 use greenroom_core::time::{After, after};
 use greenroom_core::{Context, ExitReason, Linked, Result, current, unwind};
 
-use super::apart::{catching, forget};
+use super::apart::{Apart, catching};
 use super::life::{End, Life, close, refuse};
 use crate::actor::{Actor, ActorContext};
 use crate::mailbox::{BoxedEnvelope, Interrupt, Order, Tidings, Urgent};
@@ -89,7 +89,7 @@ impl<A: Actor> Life<A> {
     pub(super) async fn serve(&mut self, actor: &mut A, cx: &mut ActorContext<A>) -> End {
         let context = self.station.context.clone();
         let started = self.unless_stopped(self.at_desk(context.run(actor.started(cx))));
-        match catching(Box::pin(started)).await {
+        match catching(Box::pin(started), "started").await {
             Err(payload) => return self.panicked(payload, "started"),
             Ok(Err(Interrupt::Stop)) => return End::Orderly(ExitReason::Normal),
             Ok(Err(Interrupt::Exit(linked))) => return End::Abnormal(ExitReason::Linked(linked)),
@@ -239,7 +239,7 @@ impl<A: Actor> Life<A> {
     ) -> Option<End> {
         let context = envelope.context().clone();
         if envelope.is_asker_gone() {
-            return self.drop_message(envelope);
+            return None;
         }
         if let Some(error) = context.err() {
             refuse(
@@ -256,7 +256,7 @@ impl<A: Actor> Life<A> {
         let begun = Begun::new(unanswered, holds_reply);
         cx.message = Some(context.clone());
         let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
-            Ok(handler) => self.run_handler(handler, &context).await,
+            Ok(handler) => self.run_handler(handler, &context, message_type).await,
             Err(payload) => Handled::Panicked(payload),
         };
         cx.message = None;
@@ -287,15 +287,13 @@ impl<A: Actor> Life<A> {
         &self,
         handler: Pin<Box<dyn Future<Output = ()> + '_>>,
         context: &Context,
+        message_type: &'static str,
     ) -> Handled {
         let station = &self.station;
-        let mut handler = Some(handler);
+        let mut handler = Apart::new(handler, message_type);
         let (mut message_ended, mut patience) = (None, None);
         let mut is_first = true;
         let outcome = std::future::poll_fn(|cx| {
-            let Some(running) = &mut handler else {
-                return Poll::Pending;
-            };
             let actor_end = station.context.err();
             // Most handlers return at once: only one that waits is worth a registration. The first poll
             // may say that there is one all the same, since that follows before anybody else runs.
@@ -306,7 +304,7 @@ impl<A: Actor> Life<A> {
             };
             let poll = |waker: &Waker| {
                 let _entered = current::enter_watched_context(context.clone(), waker);
-                unwind::catch(|| running.as_mut().poll(&mut task::Context::from_waker(waker)))
+                unwind::catch(|| handler.as_mut().poll(&mut task::Context::from_waker(waker)))
             };
             let is_pending = |polled: &Result<Poll<()>, _>| matches!(polled, Ok(Poll::Pending));
             let polled = self.desk.poll(cx.waker(), is_first, poll, is_pending);
@@ -337,9 +335,9 @@ impl<A: Actor> Life<A> {
         })
         .await;
         self.desk.leave();
-        match (outcome, unwind::drop_caught(handler.take())) {
+        match (outcome, handler.drop()) {
             (Handled::Panicked(first), Err(second)) => {
-                forget(second);
+                current::tell_stray(second, message_type);
                 Handled::Panicked(first)
             }
             (_, Err(payload)) => Handled::Panicked(payload),
@@ -394,12 +392,5 @@ impl<A: Actor> Life<A> {
             }
             polled => polled,
         }
-    }
-
-    fn drop_message(&self, envelope: BoxedEnvelope<A>) -> Option<End> {
-        if let Err(payload) = unwind::drop_caught(envelope) {
-            forget(payload);
-        }
-        None
     }
 }

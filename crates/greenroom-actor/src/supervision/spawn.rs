@@ -14,6 +14,7 @@ use greenroom_core::registry::RegistryError;
 use greenroom_core::task::{Task, TaskInfo, TaskKind};
 use greenroom_core::{ExitReason, Failure, Id, Linked, Name, Panic, Result, channel, current};
 
+use super::apart::Apart;
 use super::child::keeping;
 use super::decide::{Intensity, Restart};
 use super::kept::Kept;
@@ -429,7 +430,7 @@ impl<A: Actor> Launch<A> {
             station: station.clone(),
             desk: Arc::new(Desk::new(station.info.clone())),
             mailbox,
-            factory: self.factory,
+            factory: Apart::new(self.factory, "drop of the factory"),
             restart: self.restart,
             intensity: self.intensity,
             started: self.started,

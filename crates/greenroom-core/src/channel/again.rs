@@ -11,6 +11,7 @@ use super::{Receiver, Sender};
 use crate::error::ContextError;
 use crate::id::Id;
 use crate::select::{Attempt, Kernel};
+use crate::unwind;
 
 /// A receive.
 pub(crate) struct ReceiveAgain<T> {
@@ -35,6 +36,8 @@ pub(crate) trait Slot<T> {
     fn place(&mut self) -> &mut Option<T>;
     /// Makes the error of a failed send. The value is in the slot.
     fn refuse(&mut self, failed: Failed) -> Self::Error;
+    /// Drops the value, if the slot owns it: apart, since the case may go in an unwinding.
+    fn let_go(&mut self) {}
 }
 
 impl<T> ReceiveAgain<T> {
@@ -169,6 +172,12 @@ impl<T> Slot<T> for Option<T> {
     fn refuse(&mut self, failed: Failed) -> SendError<T> {
         failed.with_value(self.take())
     }
+
+    fn let_go(&mut self) {
+        if let Some(value) = self.take() {
+            unwind::drop_apart(value, std::any::type_name::<T>());
+        }
+    }
 }
 
 impl<T> Slot<T> for &mut Option<T> {
@@ -192,5 +201,6 @@ impl<T> Drop for ReceiveAgain<T> {
 impl<T, S: Slot<T>> Drop for SendAgain<T, S> {
     fn drop(&mut self) {
         self.leave();
+        self.slot.let_go();
     }
 }

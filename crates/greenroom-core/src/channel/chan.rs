@@ -14,6 +14,7 @@ use crate::error::ContextError;
 use crate::id::Id;
 use crate::select::Attempt;
 use crate::task::WaitKind;
+use crate::unwind;
 use crate::wait::Wait;
 
 pub(super) struct Chan<T> {
@@ -151,10 +152,13 @@ impl<T> Chan<T> {
         self.step(State::close)
     }
 
-    /// Closes for want of receivers; what was stored is dropped outside the lock.
+    /// Closes for want of receivers; what was stored is dropped outside the lock, each value apart: the
+    /// last receiver may go in an unwinding.
     pub(super) fn hang_up(&self) {
-        let stored = self.step(State::hang_up);
-        drop(stored);
+        let (queue, returned) = self.step(State::hang_up);
+        for value in returned.into_values().chain(queue) {
+            unwind::drop_apart(value, std::any::type_name::<T>());
+        }
     }
 
     pub(super) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,7 +253,8 @@ impl<T> Chan<T> {
 
     fn take_back(&self, slot: &mut Option<T>, key: usize) -> bool {
         // To leave a queue enables nobody.
-        let (value, _party) = self.state.lock().leave_senders(key);
+        let (value, party) = self.state.lock().leave_senders(key);
+        unwind::drop_apart(party, "drop of a waker");
         let accepted = value.is_none();
         if !accepted {
             *slot = value;
@@ -339,7 +344,8 @@ impl<T> Chan<T> {
     }
 
     fn pass_on(&self, key: usize) {
-        let _party = self.step(|state, step| state.abandon_receiver(key, step));
+        let party = self.step(|state, step| state.abandon_receiver(key, step));
+        unwind::drop_apart(party, "drop of a waker");
     }
 
     /// Sends what is in the slot if that is possible now, and `unchanged` holds at that moment.

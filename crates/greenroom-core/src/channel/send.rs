@@ -8,6 +8,7 @@ use std::task::{self, Poll};
 use super::chan::{Chan, Failed, Pending};
 use super::error::{SendError, SendFromError};
 use crate::task::WaitKind;
+use crate::unwind;
 
 /// Completes when the channel has taken the value. Made by [`Sender::send`](super::Sender::send).
 ///
@@ -114,6 +115,9 @@ impl<T> Drop for Send<'_, T> {
     fn drop(&mut self) {
         self.chan
             .leave_send(&mut self.value, &mut self.pending.entry);
+        if let Some(value) = self.value.take() {
+            unwind::drop_apart(value, std::any::type_name::<T>());
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::chan::{Failed, Pending};
 use super::error::SendError;
 use super::sender::Sender;
 use crate::task::WaitKind;
+use crate::unwind;
 
 /// The sending end of a channel as a sink. Made by [`Sender::sink`].
 ///
@@ -134,6 +135,9 @@ impl<T> Drop for SenderSink<T> {
             sender
                 .chan
                 .leave_send(&mut self.item, &mut self.pending.entry);
+        }
+        if let Some(item) = self.item.take() {
+            unwind::drop_apart(item, std::any::type_name::<T>());
         }
     }
 }

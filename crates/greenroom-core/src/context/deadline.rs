@@ -8,6 +8,7 @@ use crate::driver::{Alarm, TimerKey};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::DeadlineKey;
+use crate::unwind;
 
 pub(super) struct Deadline {
     timer: TimerKey,
@@ -63,5 +64,7 @@ impl Drop for Expiry {
         if let Some(node) = self.node.upgrade() {
             node.end(ContextError::Cancelled(Cause::Shutdown));
         }
+        let cause = std::mem::replace(&mut self.cause, Cause::Deadline);
+        unwind::drop_apart(cause, "drop of a cause");
     }
 }

@@ -305,6 +305,13 @@ impl Woken {
 impl Drop for Node {
     fn drop(&mut self) {
         self.leave_parent();
+        // What is a user's goes apart: a context ends anywhere, also in an unwinding.
+        if let Some(error) = self.ended.take() {
+            unwind::drop_apart(error, "drop of a cause");
+        }
+        for (_, pending) in std::mem::take(&mut self.lists.get_mut().after) {
+            unwind::drop_apart(pending, "drop of an after-function");
+        }
         let deadline = self.lists.get_mut().deadline.take();
         if let Some(deadline) = deadline {
             deadline.forget(&self.root);
@@ -385,7 +392,9 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         // After the end the list is empty, and stays so: no slot can be another's.
-        let _gone = self.node.lists.lock().waiters.try_remove(self.key);
+        let gone = self.node.lists.lock().waiters.try_remove(self.key);
+        unwind::drop_apart(gone, "drop of a waker");
+        unwind::drop_apart(self.waker.take(), "drop of a waker");
     }
 }
 

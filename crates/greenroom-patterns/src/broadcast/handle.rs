@@ -17,6 +17,7 @@ use super::message::{Close, Count, Offer, Refused, Subscribe, Verdict};
 use super::options::BroadcastOptions;
 use super::state::Audience;
 use super::subscription::Subscription;
+use crate::caught::let_go;
 
 /// Sends values to all subscribers. Cloning gives another handle to the same broadcast.
 ///
@@ -324,7 +325,9 @@ impl<T> Offered<T> {
 
 impl<T> Drop for Offered<T> {
     fn drop(&mut self) {
-        drop(self.take_back());
+        if let Some(value) = self.take_back() {
+            let_go(value);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::message::{Answer, Back, Leave, Look, Out, Park, Request, Slot};
 use super::options::LeaseOptions;
 use super::report::LeaseStatus;
 use super::vault::Vault;
+use crate::caught::let_go;
 use crate::detached;
 
 /// The way to an owner.
@@ -241,7 +242,11 @@ impl<V: Vault> Drop for Held<V> {
     fn drop(&mut self) {
         if let Some(back) = self.go(unwind::is_unwinding()) {
             // An owner that has ended takes nothing back: the value goes here.
-            let _ended = self.door.tell(back);
+            let ended = self.door.tell(back);
+            match unwind::is_unwinding() {
+                true => let_go(ended),
+                false => drop(ended),
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use super::item::Item;
 use super::message::{Close, Count, Forgo, Get, Put, Ready, Return, Sweep, TryGet, WaitClosed};
 use super::options::PoolOptions;
 use super::state::{self, Act, Prepared, Store, Unmade, Why};
-use crate::caught::{Payload, caught, forget};
+use crate::caught::{Payload, caught};
 
 /// Hands items out and takes them back.
 pub(super) struct Owner<T: Send + 'static> {
@@ -62,7 +62,7 @@ impl<T: Send + 'static> Shelf<T> {
         if let Some(reset) = &mut self.options.reset
             && let Err(payload) = unwind::catch(|| reset(item.get_mut()))
         {
-            forget(payload);
+            current::tell_stray(payload, "reset of an item");
             return None;
         }
         Some(item)

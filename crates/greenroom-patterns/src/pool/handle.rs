@@ -423,8 +423,12 @@ impl<T: Send + 'static> Drop for Pooled<T> {
             is_after_panic: self.is_held && unwind::is_unwinding(),
         };
         if let Err(returned) = self.pool.tell(returned) {
-            // The pool has ended: the item is its holder's, and so is the drop.
-            drop(returned.item.into_inner());
+            // The pool has ended: the item is its holder's, and so is the drop, unless that is one of an
+            // unwinding.
+            match unwind::is_unwinding() {
+                true => drop(returned),
+                false => drop(returned.item.into_inner()),
+            }
         }
     }
 }

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::Result;
+use greenroom_core::{Result, current};
 
 use super::item::Item;
 use super::state::Rules;
-use crate::caught::{caught, forget};
+use crate::caught::caught;
 
 type Making<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 type Make<T> = Box<dyn FnMut() -> Making<T> + Send>;
@@ -142,7 +142,7 @@ impl<T: Send + 'static> PoolOptions<T> {
                 (
                     item,
                     checked.unwrap_or_else(|payload| {
-                        forget(payload);
+                        current::tell_stray(payload, "check of an item");
                         false
                     }),
                 )

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use greenroom_core::unwind;
+use greenroom_core::{current, unwind};
 
 use super::message::Leaving;
-use crate::caught::forget;
 
 /// The flights of all keys. `C` is a caller, `R` a run.
 pub(super) struct Flights<K, C, R> {
@@ -120,7 +119,7 @@ impl<K: Ord + Clone, C, R> Flights<K, C, R> {
             }
         });
         if let Err(payload) = struck_off {
-            forget(payload);
+            current::tell_stray(payload, "comparison of keys");
         }
         Some(flight)
     }

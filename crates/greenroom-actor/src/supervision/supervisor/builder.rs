@@ -164,7 +164,7 @@ impl<S> SupervisorBuilder<S> {
             }
             family.add(id, parts);
         }
-        Ok(Keeper::new(family))
+        Ok(Keeper::new(family, "drop of the children"))
     }
 }
 

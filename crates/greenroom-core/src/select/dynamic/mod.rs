@@ -22,6 +22,7 @@ use crate::channel::{
 };
 use crate::error::ContextError;
 use crate::time::{self, TickError, Ticker, Timer};
+use crate::unwind;
 
 /// A select over a set of cases that is made at run time: Go's `reflect.Select`, and loops over n
 /// channels.
@@ -121,10 +122,9 @@ impl<'a, O: 'a> Select<'a, O> {
     /// were added.
     #[must_use]
     pub fn biased() -> Self {
-        Self {
-            fair: false,
-            ..Self::new()
-        }
+        let mut select = Self::new();
+        select.fair = false;
+        select
     }
 
     /// Adds a receive.
@@ -280,12 +280,28 @@ impl<'a, O: 'a> Select<'a, O> {
 
     fn finish(&mut self, place: usize) -> (CaseId, O) {
         let case = CaseId(self.entries[place].number);
-        let output = if self.entries[place].once {
-            self.entries.remove(place).case.finish()
-        } else {
-            self.entries[place].case.finish()
-        };
-        (case, output)
+        if !self.entries[place].once {
+            return (case, self.entries[place].case.finish());
+        }
+        let mut entry = self.entries.remove(place);
+        // A closure that panics must not drop what else the case has in that unwinding.
+        let output = unwind::catch(|| entry.case.finish());
+        unwind::drop_apart(entry.case, DROP);
+        match output {
+            Ok(output) => (case, output),
+            Err(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+}
+
+const DROP: &str = "drop of a select's case";
+
+// Each apart: it may go in an unwinding.
+impl<O> Drop for Select<'_, O> {
+    fn drop(&mut self) {
+        for entry in self.entries.drain(..) {
+            unwind::drop_apart(entry.case, DROP);
+        }
     }
 }
 
