@@ -14,6 +14,7 @@ mod scope;
 mod signals;
 mod station;
 pub mod supervision;
+mod work;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
 pub use address::{
@@ -24,8 +25,8 @@ pub use blocking::blocking;
 pub use mailbox::Overflow;
 pub use reply::ReplyTo;
 pub use runtime::{
-    Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,
-    SingleThread, SingleThreadBuilder,
+    Alive, Builder, Ending, HowEnded, Living, LookupError, Placement, Runtime, RuntimeError,
+    ShutdownReport, SingleThread, SingleThreadBuilder, Stuck,
 };
 pub use scope::{
     Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,

@@ -58,6 +58,7 @@ impl Builder {
             Home {
                 is_single: false,
                 tokio: threads.tokio,
+                jobs: Arc::default(),
             },
         )))
     }

@@ -30,23 +30,25 @@ where
     if let Some(outer) = &outer {
         outer.enter()?;
     }
+    let id = match &outer {
+        Some(outer) => outer.id.child("scope"),
+        None => core.id().child("scope"),
+    };
     let left = OnDrop::new({
-        let outer = outer.clone();
+        let (outer, id) = (outer.clone(), id.clone());
         move || {
             if let Some(outer) = outer {
+                outer.remove_inner(&id);
                 outer.leave();
             }
         }
     });
     let home = core.home();
     let parent = parent_context(&core, outer.as_deref());
-    let id = match &outer {
-        Some(outer) => outer.id.child("scope"),
-        None => core.id().child("scope"),
-    };
     let scope = Inner::new(core.clone(), id.clone(), &parent, home);
-    if outer.is_none() {
-        core.open_scope(&scope)?;
+    match &outer {
+        Some(outer) => outer.add_inner(&scope),
+        None => core.open_scope(&scope)?,
     }
 
     let cell = JoinCell::new();
@@ -149,6 +151,15 @@ where
         Outcome::Ended(_) => None,
     };
     end(scope).await;
+    let result = result(scope, value);
+    // Everything in it has ended: what is left in contexts below, outside of it, ends too. The result is
+    // not touched by that.
+    scope.cancel(Cause::ScopeEnded);
+    result
+}
+
+/// What a scope returns in which everything has ended.
+fn result<T>(scope: &Inner, value: Option<T>) -> Result<T> {
     match (scope.take_error(), value) {
         (Some(failure), _) => Err(failure),
         (None, Some(value)) => match scope.cut_from_outside() {
