@@ -130,10 +130,7 @@ impl<A: Actor> Registered for Station<A> {
     }
 
     fn mailbox(&self) -> (usize, Option<usize>) {
-        match self.mailbox.upgrade() {
-            Some(mailbox) => (mailbox.len(), mailbox.capacity()),
-            None => (0, None),
-        }
+        (self.mailbox.len(), self.mailbox.capacity())
     }
 
     fn actor_type(&self) -> &'static str {

@@ -243,5 +243,6 @@ impl Core {
         for hub in &self.hubs {
             hub.close();
         }
+        self.context.release_detached();
     }
 }

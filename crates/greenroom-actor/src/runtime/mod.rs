@@ -306,11 +306,42 @@ impl Runtime {
     /// Called in a task or a handler of this runtime it waits for that one too, which is cut at the
     /// deadline and does not see the report; the rest goes on without it. Call it from outside.
     ///
+    /// An actor that lost its last address ends by itself when it has handled what it has, in no order;
+    /// one that is held ([`Restart::Permanent`](crate::Restart::Permanent), or a kept address) waits for its
+    /// turn.
+    ///
     /// # Cancel safety
     /// Dropped before the deadline, it leaves the runtime refusing new scopes, and what runs goes on: call
     /// it again. Dropped after it, the end goes on by itself.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         shutdown::run(self.core(), deadline).await
+    }
+
+    /// Ends everything, as [`shutdown`](Self::shutdown), and blocks this thread meanwhile. For a sync `main`.
+    ///
+    /// # Errors
+    /// - [`RuntimeError::OnArbiter`]: called on an arbiter, which it would block.
+    /// - [`RuntimeError::NeedsItsThread`]: use the `shutdown` of the
+    ///   [`SingleThread`](crate::SingleThread).
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// use std::time::Duration;
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// runtime.block_on(|scope| async move { Ok(scope.go(async { Ok(1) }).await?) })?;
+    /// let report = runtime.shutdown_blocking(Duration::from_secs(5))?;
+    /// assert!(report.is_clean(), "{report}");
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub fn shutdown_blocking(&self, deadline: Duration) -> Result<ShutdownReport, RuntimeError> {
+        if self.core().is_single() {
+            return Err(RuntimeError::NeedsItsThread);
+        }
+        match greenroom_core::blocking::wait(self.shutdown(deadline)) {
+            Ok(report) => Ok(report),
+            Err(_on_arbiter) => Err(RuntimeError::OnArbiter),
+        }
     }
 
     pub(crate) fn from_core(core: Arc<Core>) -> Self {
