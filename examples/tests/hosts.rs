@@ -83,7 +83,10 @@ impl Host {
         let (status, rest) = self.left();
         assert_eq!(status, Some(0), "{rest}");
         let report = rest.lines().find(|line| line.starts_with("shutdown: "));
-        assert!(report.is_some_and(|line| line.ends_with(", 0 cut")), "{rest}");
+        assert!(
+            report.is_some_and(|line| line.ends_with(", 0 cut")),
+            "{rest}"
+        );
         let totals = rest.lines().find_map(|line| {
             let (accepted, answered) = line.strip_prefix("accepted ")?.split_once(", answered ")?;
             Some((accepted.parse().ok()?, answered.parse().ok()?))
@@ -310,8 +313,13 @@ fn a_request_that_takes_longer_than_the_grace_is_cut_and_named() {
             Reply::Nothing => {}
         }
         let (_status, rest) = host.left();
-        let job = rest.lines().find(|line| line.contains("examples/hits/mod.rs:"));
-        assert!(job.is_some_and(|line| line.contains("ended after the cancel")), "{rest}");
+        let job = rest
+            .lines()
+            .find(|line| line.contains("examples/hits/mod.rs:"));
+        assert!(
+            job.is_some_and(|line| line.contains("ended after the cancel")),
+            "{rest}"
+        );
     }
 }
 
@@ -319,7 +327,10 @@ fn a_request_that_takes_longer_than_the_grace_is_cut_and_named() {
 fn a_second_signal_ends_a_host_at_once() {
     for (first, second, status) in [("-TERM", "-TERM", 143), ("-TERM", "-INT", 130)] {
         for host in HOSTS {
-            let host = Host::start(host, &["--work", "60000", "--patience", "60000", "--grace", "60000"]);
+            let host = Host::start(
+                host,
+                &["--work", "60000", "--patience", "60000", "--grace", "60000"],
+            );
             let mut client = host.connect();
             let waits = thread::spawn(move || client.get("/long"));
             for _ in 0..40 {

@@ -141,7 +141,10 @@ fn a_shutdown_by_a_signal_drains_what_is_queued() {
         let worked = rest.iter().filter(|line| line.starts_with("work ")).count();
         assert_eq!(worked, 5, "{rest:?}");
         let report = rest.iter().find(|line| line.starts_with("shutdown: "));
-        assert!(report.is_some_and(|line| line.ends_with(" 0 cut")), "{rest:?}");
+        assert!(
+            report.is_some_and(|line| line.ends_with(" 0 cut")),
+            "{rest:?}"
+        );
         assert_eq!(child.status(), Some(0));
     });
 }
@@ -153,7 +156,12 @@ fn a_shutdown_by_a_signal_names_what_it_cut_and_what_is_stuck() {
         child.send("-INT");
         let rest = child.rest();
         let worker = rest.iter().find(|line| line.contains("/worker#"));
-        let told = ["Worker)", "busy with signalled::Work for ", "4 queued", "after the cancel"];
+        let told = [
+            "Worker)",
+            "busy with signalled::Work for ",
+            "4 queued",
+            "after the cancel",
+        ];
         assert!(
             worker.is_some_and(|line| told.iter().all(|told| line.contains(told))),
             "{rest:?}"
@@ -164,7 +172,13 @@ fn a_shutdown_by_a_signal_names_what_it_cut_and_what_is_stuck() {
         child.send("-TERM");
         let rest = child.rest();
         let stuck = rest.iter().find(|line| line.contains("is held up by"));
-        let told = ["/spins#", "signalled.rs:", "busy with signalled::Work", "0 queued", "left behind"];
+        let told = [
+            "/spins#",
+            "signalled.rs:",
+            "busy with signalled::Work",
+            "0 queued",
+            "left behind",
+        ];
         assert!(
             stuck.is_some_and(|line| told.iter().all(|told| line.contains(told))),
             "{rest:?}"

@@ -236,7 +236,10 @@ fn ended(cut: Vec<Seen>, mut left: Vec<Ending>) -> Vec<Ending> {
             Err(_) => HowEnded::Cancelled,
         };
     }
-    let is_cut = |id: &Id| cut.binary_search_by(|ending| ending.task.id.cmp(id)).is_ok();
+    let is_cut = |id: &Id| {
+        cut.binary_search_by(|ending| ending.task.id.cmp(id))
+            .is_ok()
+    };
     left.retain(|ending| !is_cut(&ending.task.id));
     cut.append(&mut left);
     cut.sort_by(|a, b| a.task.id.cmp(&b.task.id));

@@ -151,15 +151,8 @@ where
         Outcome::Ended(_) => None,
     };
     end(scope).await;
-    let result = result(scope, value);
-    // Everything in it has ended: what is left in contexts below, outside of it, ends too. The result is
-    // not touched by that.
-    scope.cancel(Cause::ScopeEnded);
-    result
-}
-
-/// What a scope returns in which everything has ended.
-fn result<T>(scope: &Inner, value: Option<T>) -> Result<T> {
+    // Its context is left as it is. The wrong version ends it here: messages that were told in the scope
+    // carry it, and those still on their way to actors outside would be skipped.
     match (scope.take_error(), value) {
         (Some(failure), _) => Err(failure),
         (None, Some(value)) => match scope.cut_from_outside() {

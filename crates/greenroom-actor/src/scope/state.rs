@@ -70,6 +70,9 @@ struct State {
     waiters: Vec<Waker>,
 }
 
+/// An actor with its scope, or a scope.
+type Part = (Arc<Inner>, Option<Arc<dyn Child>>);
+
 /// What waits for a place under the limit.
 enum Held {
     Task(Arc<dyn Driver>, Task),
@@ -419,7 +422,7 @@ impl Inner {
         actors
     }
 
-    fn parts(self: &Arc<Self>) -> Vec<(Arc<Self>, Option<Arc<dyn Child>>)> {
+    fn parts(self: &Arc<Self>) -> Vec<Part> {
         let state = self.state.lock();
         let actors = (state.children.iter())
             .map(|(number, actor)| (*number, (self.clone(), Some(actor.clone()))));

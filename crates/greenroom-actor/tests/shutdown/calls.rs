@@ -74,7 +74,10 @@ fn a_deadline_of_zero_cuts_at_once_and_gives_the_grace() {
     let report = one.shutdown(Duration::ZERO);
     assert!(one.context().now() - before < 1.secs());
     assert_eq!(names(&report.cut), ["scope", "actor"]);
-    assert!(report.cut.iter().all(|cut| cut.how == HowEnded::Cancelled), "{report}");
+    assert!(
+        report.cut.iter().all(|cut| cut.how == HowEnded::Cancelled),
+        "{report}"
+    );
     assert_eq!(said.take(), "-a", "its hook, and no message");
 }
 
@@ -185,7 +188,10 @@ fn a_call_inside_cuts_the_caller_and_the_rest_goes_on_without_it() {
                 Ok(())
             });
             assert!(tokio_block_on(open).is_err(), "{caller}");
-            assert!(has_ended.recv().is_ok(), "{caller}: the grace of others is kept");
+            assert!(
+                has_ended.recv().is_ok(),
+                "{caller}: the grace of others is kept"
+            );
             let report = tokio_block_on(runtime.shutdown(Duration::from_secs(60)));
             assert!(names(&report.cut).contains(&"scope"), "{report}");
             assert!(report.stuck.is_empty(), "{report}");

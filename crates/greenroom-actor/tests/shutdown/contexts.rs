@@ -2,62 +2,34 @@
 
 use std::sync::mpsc;
 
-use greenroom_actor::{HowEnded, Runtime};
+use greenroom_actor::HowEnded;
+use greenroom_core::Result;
 use greenroom_core::error::Cause;
 use greenroom_core::task::TaskKind;
 use greenroom_core::time::{Durations, sleep};
-use greenroom_core::Result;
 
-use crate::{Open, moment, named, names, never, paused, run_for};
-
-#[test]
-fn the_end_of_a_scope_ends_its_context_after_its_result() {
-    let one = paused(0);
-    let handle = Runtime::clone(&one);
-    let (tell, told) = mpsc::channel();
-    one.block_on(move |outer| async move {
-        let tell_child = tell.clone();
-        let elsewhere = outer.clone();
-        let (inner, task) = outer
-            .scope(move |scope| async move {
-                let child = scope.context().with_cancel().0;
-                let heard = child.clone();
-                let _registered = child.after_func(async move {
-                    let cause = heard.err().map(|error| error.cause().clone());
-                    let _unheard = tell_child.send(cause);
-                });
-                // A task of another scope, in a context below this one's.
-                let task = child.run(async { elsewhere.go(async { Ok(()) }) }).await?;
-                Ok((scope.context().clone(), task))
-            })
-            .await?;
-        assert_eq!(inner.err().map(|e| e.cause().clone()), Some(Cause::ScopeEnded));
-        assert!(task.await.is_ok(), "it was done before");
-        sleep(moment()).await?;
-        assert!(outer.context().err().is_none());
-        assert!(handle.alive().await.leaks().next().is_none());
-        Ok(())
-    })
-    .expect("the results are what they were");
-    assert_eq!(told.try_recv().ok(), Some(Some(Cause::ScopeEnded)));
-}
+use crate::{Log, Open, Slow, moment, named, names, never, node, paused, run_for};
 
 #[test]
-fn a_branch_below_the_context_of_an_ended_scope_ends() {
-    let one = paused(0);
+fn a_message_that_was_told_in_a_scope_is_handled_after_its_end() {
+    let (one, log) = (paused(0), Log::default());
+    let said = log.clone();
     one.block_on(|outer| async move {
-        let elsewhere = outer.clone();
-        let waits = outer
-            .scope(move |scope| async move {
-                let branch = elsewhere.branch("late", scope.context());
-                Ok(branch.go(never()))
+        let a = outer.spawn(node("a", &log)).await?;
+        let teller = a.clone();
+        outer
+            .scope(move |_scope| async move {
+                teller.tell(Slow(1.secs())).await?;
+                Ok(teller.tell(Slow(1.secs())).await?)
             })
             .await?;
-        let ended = waits.await.expect_err("its context has ended");
-        assert!(ended.to_string().contains("the scope has ended"), "{ended}");
+        sleep(3.secs()).await?;
+        assert_eq!(log.take(), "a a");
+        drop(a);
         Ok(())
     })
     .expect("nothing fails");
+    assert_eq!(said.take(), "-a");
 }
 
 #[test]
@@ -78,7 +50,10 @@ fn a_scope_that_fails_or_is_cancelled_keeps_its_cause() {
                 Ok(scope.context().clone())
             })
             .await?;
-        assert_eq!(kept.err().map(|e| e.cause().clone()), Some(Cause::from("enough")));
+        assert_eq!(
+            kept.err().map(|e| e.cause().clone()),
+            Some(Cause::from("enough"))
+        );
         Ok(())
     })
     .expect("nothing fails");

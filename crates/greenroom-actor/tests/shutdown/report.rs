@@ -107,7 +107,9 @@ fn what_runs_without_cancel_is_dropped_and_said_to_be() {
     let (_tx, rx) = channel::bounded::<()>(1);
     let _open = Open::new(&one, move |scope| async move {
         let waits = rx.clone();
-        scope.named("heeds")?.go(async move { Ok(waits.recv().await?) });
+        scope
+            .named("heeds")?
+            .go(async move { Ok(waits.recv().await?) });
         let stubborn = scope.named("stubborn")?.go(async move {
             let own = Context::current().expect("a task has one");
             Ok(own.without_cancel().run(rx.recv()).await??)

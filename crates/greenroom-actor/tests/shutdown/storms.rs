@@ -72,7 +72,11 @@ fn actors_in_back_off_are_told_and_hold_nothing_up() {
             let report = one.shutdown(100.secs());
             let took = one.context().now() - before;
             let fails = crate::named(&report.finished, "fails");
-            assert_eq!((fails.queued, fails.doing), (2, None), "seed {seed}: {report}");
+            assert_eq!(
+                (fails.queued, fails.doing),
+                (2, None),
+                "seed {seed}: {report}"
+            );
             match ends {
                 true => assert!(report.is_clean() && took < 10.secs(), "{took:?}: {report}"),
                 false => assert_eq!(names(&report.cut), ["scope"], "seed {seed}: {report}"),
@@ -131,7 +135,12 @@ impl Handler<Fail> for Storms {
 fn many() -> usize {
     let scale = std::env::var("GREENROOM_SCALE").ok();
     let scale: usize = scale.and_then(|text| text.parse().ok()).unwrap_or(1);
-    scale * if cfg!(debug_assertions) { 2_000 } else { 100_000 }
+    scale
+        * if cfg!(debug_assertions) {
+            2_000
+        } else {
+            100_000
+        }
 }
 
 /// On a paused clock, in the order of arrival: to choose among so many takes long.

@@ -58,7 +58,10 @@ fn is_told(report: &ShutdownReport, name: &str) -> Ending {
     assert_eq!(by.how, HowEnded::LeftBehind);
     assert!(by.task.spawned_at.contains("stuck.rs:"), "{by}");
     assert!(by.busy.is_some_and(|busy| busy >= DEADLINE), "{by}");
-    assert!(report.to_string().contains("arbiter-1 is held up by root/"), "{report}");
+    assert!(
+        report.to_string().contains("arbiter-1 is held up by root/"),
+        "{report}"
+    );
     by
 }
 
@@ -123,11 +126,17 @@ fn a_handler_is_named_with_its_message_and_its_queue() {
         never().await
     });
     let by = is_told(&report, "blocks");
-    assert!(by.doing.is_some_and(|doing| doing.ends_with("Block")), "{by}");
+    assert!(
+        by.doing.is_some_and(|doing| doing.ends_with("Block")),
+        "{by}"
+    );
     assert_eq!(by.queued, 3);
     assert_eq!(by.task.kind, TaskKind::Actor);
     let cut = named(&report.cut, "blocks");
-    assert_eq!((cut.doing, cut.queued, cut.how), (by.doing, 3, HowEnded::LeftBehind));
+    assert_eq!(
+        (cut.doing, cut.queued, cut.how),
+        (by.doing, 3, HowEnded::LeftBehind)
+    );
     assert!(cut.busy.is_some() && cut.busy <= by.busy);
     // The body is on the other arbiter.
     assert_eq!(named(&report.cut, "scope").how, HowEnded::Dropped);
@@ -135,7 +144,13 @@ fn a_handler_is_named_with_its_message_and_its_queue() {
 
 #[test]
 fn a_hook_a_factory_and_a_drop_of_a_state_are_named() {
-    let parts = ["factory", "started", "stopping", "stopped", "drop of the state"];
+    let parts = [
+        "factory",
+        "started",
+        "stopping",
+        "stopped",
+        "drop of the state",
+    ];
     // Each takes the grace, of real time.
     std::thread::scope(|threads| {
         for part in parts {
@@ -236,7 +251,10 @@ fn blocking_code_that_does_not_return_is_named() {
             never().await
         });
         assert!(report.stuck.is_empty(), "the arbiters end: {report}");
-        let mut blocking = report.cut.iter().filter(|cut| cut.doing == Some("blocking"));
+        let mut blocking = report
+            .cut
+            .iter()
+            .filter(|cut| cut.doing == Some("blocking"));
         let blocking = blocking.next().expect("it is told");
         let kind = match shape {
             "job" => TaskKind::Blocking,
