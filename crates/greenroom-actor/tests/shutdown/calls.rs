@@ -173,8 +173,8 @@ fn a_call_inside_cuts_the_caller_and_the_rest_goes_on_without_it() {
                 match caller {
                     "body" => drop(inside.shutdown(deadline).await),
                     "task" => {
-                        let task = async move { Ok(drop(inside.shutdown(deadline).await)) };
-                        scope.go(task).await?;
+                        let task = async move { Ok(inside.shutdown(deadline).await) };
+                        drop(scope.go(task).await?);
                     }
                     "handler" => {
                         let admin = scope.spawn(move || Admin(inside.clone())).await?;
@@ -204,7 +204,7 @@ fn a_call_inside_a_single_thread_ends_it_too() {
     let one = paused(0);
     let inside = Runtime::clone(&one);
     let cut = one.block_on(move |scope| async move {
-        let call = async move { Ok(drop(inside.shutdown(1.secs()).await)) };
+        let call = async move { Ok(inside.shutdown(1.secs()).await) };
         Ok(scope.go(call).await?)
     });
     assert!(cut.is_err());
