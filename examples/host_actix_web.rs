@@ -1,7 +1,8 @@
 //! actix-web as a host: `curl -i http://127.0.0.1:<port>/any/page`.
 //!
 //! A full queue is answered with 503, a deadline that passed with 504. At SIGINT or SIGTERM it takes no
-//! new connections, answers every request that it has begun, and ends.
+//! new connections, answers every request that it has begun, says what the grace did not suffice for, and
+//! ends. A second signal ends it at once.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 mod hits;
@@ -20,8 +21,10 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port))?;
     let runtime = Runtime::new()?;
     let stop = runtime.context().with_signals(Signal::ALL)?;
-    rt::System::new()
-        .block_on(async { Hits::open(&runtime, options, |hits| serve(listener, hits, stop)).await })
+    rt::System::new().block_on(async {
+        let serve = |hits| serve(listener, hits, stop.clone());
+        Hits::open(&runtime, options, &stop, serve).await
+    })
 }
 
 async fn serve(listener: TcpListener, hits: Hits, stop: Context) -> Result<()> {

@@ -1,6 +1,8 @@
 //! A synchronous program as a host: a thread for each connection, and no async code but a few lines.
 //!
-//! It answers each line, the name of a page, with a line: `nc 127.0.0.1 <port>`.
+//! It answers each line, the name of a page, with a line: `nc 127.0.0.1 <port>`. At SIGINT or SIGTERM it
+//! answers what it has begun, says what the grace did not suffice for, and ends; a second signal ends it
+//! at once.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 mod hits;
@@ -19,15 +21,36 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port))?;
     let runtime = Runtime::new()?;
     let stop = runtime.context().with_signals(Signal::ALL)?;
+    let (over, end) = stop.with_cancel();
+    let closes = thread::spawn({
+        let runtime = runtime.clone();
+        move || close(&runtime, over, options)
+    });
     // It ends when the scope does, which this thread does not wait in.
     let handle = runtime.clone();
-    runtime.block_on(move |scope| async move {
+    let served = runtime.block_on(move |scope| async move {
         let hits = Hits::start(&scope, options).await?;
         scope
             .go_blocking(move || serve(&handle, &listener, &hits, &stop))
             .await?;
         Ok(())
-    })
+    });
+    // Also when it ends by itself.
+    end.cancel();
+    match closes.join() {
+        Ok(closed) => served.and(closed),
+        Err(_panic) => Err(Failure::message("the shutdown panicked")),
+    }
+}
+
+/// Waits for the end of the context, then shuts down, and says what that cut.
+fn close(runtime: &Runtime, over: Context, options: Options) -> Result<()> {
+    runtime.block_on(|_scope| async move {
+        over.done().await;
+        Ok(())
+    })?;
+    println!("{}", runtime.shutdown_blocking(options.grace())?);
+    Ok(())
 }
 
 /// Accepts connections until the context ends, then waits for those that are open.

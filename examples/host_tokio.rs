@@ -1,6 +1,8 @@
 //! A tokio program as a host: its own tasks serve a socket, and ask a counter that lives beside them.
 //!
-//! It answers each line, the name of a page, with a line: `nc 127.0.0.1 <port>`.
+//! It answers each line, the name of a page, with a line: `nc 127.0.0.1 <port>`. At SIGINT or SIGTERM it
+//! answers what it has begun, says what the grace did not suffice for, and ends; a second signal ends it
+//! at once.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 mod hits;
@@ -18,7 +20,8 @@ async fn main() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     let runtime = Runtime::new()?;
     let stop = runtime.context().with_signals(Signal::ALL)?;
-    Hits::open(&runtime, options, |hits| serve(listener, hits, stop)).await
+    let serve = |hits| serve(listener, hits, stop.clone());
+    Hits::open(&runtime, options, &stop, serve).await
 }
 
 /// Accepts connections until the context ends, then waits for those that are open.

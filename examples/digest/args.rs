@@ -15,7 +15,7 @@ const MOST_WORKERS: usize = 256;
     name = "digest",
     version,
     after_help = "Exit status: 0 if all files were hashed, 1 if some could not be read, \
-                  2 for wrong usage, 124 after the time-out, 130 after Ctrl-C."
+                  2 for wrong usage, 124 after the time-out, 130 after Ctrl-C, 143 after SIGTERM."
 )]
 pub(crate) struct Args {
     /// The directory to walk; symbolic links in it are not followed

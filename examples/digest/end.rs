@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use greenroom::Failure;
 use greenroom::error::ContextError;
+use greenroom::{Failure, Signal};
 
-use super::interrupt::{self, Interrupted};
 use super::output::{OutputError, complain, complaint};
 use super::pipeline::Summary;
 use super::unreadable::{Unreadable, reason};
@@ -18,8 +17,8 @@ pub(crate) enum End {
     Done(Summary),
     /// The directory cannot be entered.
     NoDirectory(Unreadable),
-    /// The user pressed Ctrl-C.
-    Interrupted,
+    /// A signal asked for it: Ctrl-C, or `kill`.
+    Signalled(Signal),
     /// The time was up.
     TimedOut(Option<Duration>),
     /// Something failed: a file if one was to end it, the output, or the program itself.
@@ -29,8 +28,8 @@ pub(crate) enum End {
 impl End {
     /// Returns the end of which the context is the reason.
     pub(crate) fn stopped(ended: &ContextError, timeout: Option<Duration>) -> Self {
-        if ended.cause().downcast_ref::<Interrupted>().is_some() {
-            Self::Interrupted
+        if let Some(signal) = ended.cause().downcast_ref() {
+            Self::Signalled(*signal)
         } else if ended.is_deadline() {
             Self::TimedOut(timeout)
         } else {
@@ -51,7 +50,8 @@ impl End {
         match self {
             Self::Done(_) => None,
             Self::NoDirectory(error) => Some(error.message()),
-            Self::Interrupted => Some(Interrupted.to_string().into_bytes()),
+            Self::Signalled(Signal::Interrupt) => Some(b"interrupted".into()),
+            Self::Signalled(_) => Some(b"terminated".into()),
             Self::TimedOut(Some(timeout)) => Some(format!("timed out after {timeout:?}").into()),
             Self::TimedOut(None) => Some(b"timed out".into()),
             Self::Failed(failure) => {
@@ -73,7 +73,7 @@ impl End {
         match self {
             Self::Done(summary) => u8::from(summary.unreadable > 0),
             Self::NoDirectory(_) => 2,
-            Self::Interrupted => interrupt::STATUS,
+            Self::Signalled(signal) => u8::try_from(signal.exit_status()).unwrap_or(1),
             Self::TimedOut(_) => 124,
             // What the shell shows of a program that a closed pipe ended.
             Self::Failed(failure) => match failure.downcast_ref::<OutputError>() {
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn the_cause_of_the_context_tells_the_end() {
         let timeout = Some(Duration::from_millis(1500));
-        let interrupted = ContextError::Cancelled(Cause::new(Interrupted));
+        let interrupted = ContextError::Cancelled(Cause::new(Signal::Interrupt));
         check(
             &End::stopped(&interrupted, timeout),
             Some("interrupted"),

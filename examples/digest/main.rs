@@ -3,7 +3,7 @@
 //!
 //! A bounded parallel pipeline: a walker feeds names into a bounded channel, a pool of workers spread
 //! over the arbiters hashes the files, a collector gathers the results. Everything lives in one scope,
-//! whose context carries the time-out and is cancelled by Ctrl-C, so that nothing is left running.
+//! whose context carries the time-out and is cancelled by SIGINT and SIGTERM, so that nothing is left running.
 //!
 //! ```text
 //! cargo run --release --example digest -- /usr/share --workers 8 --timeout 30s
@@ -15,7 +15,6 @@ mod descriptor;
 mod digests;
 mod end;
 mod hash;
-mod interrupt;
 mod line;
 mod output;
 mod pipeline;
@@ -59,15 +58,13 @@ fn run(args: &Args, progress: &Progress) -> Result<End> {
     };
     let timeout = args.timeout;
     Runtime::new()?.block_on(move |scope| async move {
-        let (context, cancel) = scope.context().with_cancel_cause();
+        let context = scope.context().with_signals(Signal::ALL)?;
         let context = match timeout {
             Some(timeout) => context.with_timeout(timeout),
             None => context,
         };
-        let listener = scope.go(interrupt::listen(cancel));
         let pipeline = scope.scope(|scope| pipeline::run(scope, plan));
         let result = context.run(pipeline).await;
-        listener.cancel("the work is done");
         Ok(match (result, context.err()) {
             (Ok(Ok(summary)), _) => End::Done(summary),
             (_, Some(ended)) => End::stopped(&ended, timeout),

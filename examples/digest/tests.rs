@@ -175,8 +175,12 @@ fn wait_until_reading(child: &mut Child, name: &str) {
 }
 
 fn interrupt(child: &Child) {
+    signal(child, "-INT");
+}
+
+fn signal(child: &Child, signal: &str) {
     let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([signal, &child.id().to_string()])
         .status();
     assert!(killed.expect("kill runs").success());
 }
@@ -471,6 +475,22 @@ fn ctrl_c_in_the_middle_of_a_file() {
     assert_eq!(output.status.code(), Some(130));
     assert_eq!(text(&output.stderr), "digest: interrupted\n");
     assert_eq!(output.stdout, b"");
+}
+
+#[test]
+fn a_sigterm_in_the_middle_of_a_file() {
+    let tree = Tree::new("sigterm");
+    tree.plant_endless("endless");
+    let mut child = digest(&tree.0, &["--workers", "3"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the example runs");
+    wait_until_reading(&mut child, "endless");
+    signal(&child, "-TERM");
+    let output = finish(child, PATIENCE);
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(text(&output.stderr), "digest: terminated\n");
 }
 
 #[test]

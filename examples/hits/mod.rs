@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use clap::Parser;
-use futures_util::future::join;
+use futures_util::future::join3;
 use greenroom::error::ContextError;
 use greenroom::patterns::worker_pool::{JobError, TrySubmitError};
 use greenroom::prelude::*;
@@ -30,6 +30,15 @@ pub(crate) struct Options {
     /// How long a request may take, in milliseconds; after that it is answered with 504.
     #[arg(long, default_value_t = 1000)]
     patience: u64,
+    /// How long what was begun may take after the signal, in milliseconds; then it is cut.
+    #[arg(long, default_value_t = 10_000)]
+    grace: u64,
+}
+
+impl Options {
+    pub(crate) fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace)
+    }
 }
 
 /// Owns the counts.
@@ -124,10 +133,11 @@ impl Hits {
     }
 
     /// Opens the counter in a runtime, and runs a host beside it, on the host's own threads. When the
-    /// host has returned the counter ends.
+    /// host has returned the counter ends. When `stop` ends, the runtime shuts down, and says what it cut.
     pub(crate) async fn open<T, Fut>(
         runtime: &Runtime,
         options: Options,
+        stop: &Context,
         host: impl FnOnce(Self) -> Fut,
     ) -> Result<T>
     where
@@ -141,12 +151,23 @@ impl Hits {
             let _closed = host_ended.recv().await;
             Ok(())
         });
+        let (over, end) = stop.with_cancel();
         let host = async move {
-            let served = host(take.recv().await?).await;
+            let served = match take.recv().await {
+                Ok(hits) => host(hits).await,
+                Err(error) => Err(error.into()),
+            };
             drop(host_runs);
+            // Also when it ends by itself.
+            end.cancel();
             served
         };
-        let (ended, served) = join(scope, host).await;
+        let shutdown = async {
+            over.done().await;
+            runtime.shutdown(options.grace()).await
+        };
+        let (ended, served, report) = join3(scope, host, shutdown).await;
+        println!("{report}");
         ended.and(served)
     }
 

@@ -61,8 +61,8 @@ impl Host {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Waits for the end. Returns what it says of its requests: accepted and answered.
-    fn ended(mut self) -> (u64, u64) {
+    /// Waits for the end, and returns the status if it ended by itself, and what it said.
+    fn left(mut self) -> (Option<i32>, String) {
         let begun = Instant::now();
         let status = loop {
             match self.child.try_wait().expect("it is a child") {
@@ -75,7 +75,18 @@ impl Host {
         };
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).expect("it is read");
-        assert_eq!(status.code(), Some(0), "{rest}");
+        (status.code(), rest)
+    }
+
+    /// Waits for an orderly end. Returns what it says of its requests: accepted and answered.
+    fn ended(self) -> (u64, u64) {
+        let (status, rest) = self.left();
+        assert_eq!(status, Some(0), "{rest}");
+        let report = rest.lines().find(|line| line.starts_with("shutdown: "));
+        assert!(
+            report.is_some_and(|line| line.ends_with(", 0 cut")),
+            "{rest}"
+        );
         let totals = rest.lines().find_map(|line| {
             let (accepted, answered) = line.strip_prefix("accepted ")?.split_once(", answered ")?;
             Some((accepted.parse().ok()?, answered.parse().ok()?))
@@ -282,6 +293,71 @@ fn a_request_that_was_begun_is_answered_after_the_signal() {
             (200, "/slow: 1".to_owned())
         );
         assert_eq!(host.ended(), (1, 1));
+    }
+}
+
+#[test]
+fn a_request_that_takes_longer_than_the_grace_is_cut_and_named() {
+    for host in HOSTS {
+        let arguments = ["--work", "60000", "--patience", "60000", "--grace", "400"];
+        let host = Host::start(host, &arguments);
+        let mut client = host.connect();
+        let answered = thread::spawn(move || client.get("/long"));
+        for _ in 0..40 {
+            pause();
+        }
+        host.signal("-TERM");
+        // It is told that the host stops, or its connection ends.
+        match answered.join().expect("no panic") {
+            Reply::Answered { status, .. } => assert_eq!(status, 503),
+            Reply::Nothing => {}
+        }
+        let (_status, rest) = host.left();
+        let job = rest
+            .lines()
+            .find(|line| line.contains("examples/hits/mod.rs:"));
+        assert!(
+            job.is_some_and(|line| line.contains("ended after the cancel")),
+            "{rest}"
+        );
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_host_at_once() {
+    for (first, second, status) in [("-TERM", "-TERM", 143), ("-TERM", "-INT", 130)] {
+        for host in HOSTS {
+            let host = Host::start(
+                host,
+                &["--work", "60000", "--patience", "60000", "--grace", "60000"],
+            );
+            let mut client = host.connect();
+            let waits = thread::spawn(move || client.get("/long"));
+            for _ in 0..40 {
+                pause();
+            }
+            host.signal(first);
+            // Apart, so that they do not count as one.
+            for _ in 0..20 {
+                pause();
+            }
+            host.signal(second);
+            let (ended, rest) = host.left();
+            assert_eq!(ended, Some(status), "{first} {second}: {rest}");
+            assert!(!rest.contains("shutdown:"), "{rest}");
+            assert!(matches!(waits.join(), Ok(Reply::Nothing)));
+        }
+    }
+}
+
+#[test]
+fn a_signal_as_soon_as_it_listens_ends_it_in_order() {
+    for host in HOSTS {
+        for signal in ["-INT", "-TERM"] {
+            let host = Host::start(host, &[]);
+            host.signal(signal);
+            assert_eq!(host.ended(), (0, 0));
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the test reads it")]
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use greenroom::driver::{Alarm, Event, EventKind, TimerKey};
 use greenroom::prelude::*;
@@ -16,6 +16,9 @@ fn main() -> Result<()> {
         Some("driver") => under_a_driver(),
         Some("after") => after_the_end(),
         Some("worker") => worker_loop(),
+        Some("drains") => shut_down(20),
+        Some("cuts") => shut_down(3_600_000),
+        Some("stuck") => stuck(),
         other => Err(Failure::message(format!("there is no mode {other:?}"))),
     }
 }
@@ -152,4 +155,78 @@ fn worker_loop() -> Result<()> {
         println!("ended in order");
         Ok(())
     })
+}
+
+/// Says what it handles, each for a while.
+struct Worker(u64);
+struct Work(u32);
+
+impl Actor for Worker {}
+
+impl Handler<Work> for Worker {
+    type Reply = ();
+
+    async fn handle(&mut self, Work(number): Work, _cx: &mut ActorContext<Self>) {
+        if sleep(self.0.millis()).await.is_ok() {
+            println!("work {number}");
+        }
+    }
+}
+
+/// Shuts down at the signal, in the middle of queued work.
+fn shut_down(work: u64) -> Result<()> {
+    let runtime = Runtime::new()?;
+    let stop = runtime.context().with_signals(Signal::ALL)?;
+    let inside = runtime.clone();
+    let body = std::thread::spawn(move || {
+        inside.block_on(move |scope| async move {
+            let worker = scope.spawn(move || Worker(work)).name("worker").await?;
+            for number in 0..5 {
+                worker.tell(Work(number)).await?;
+            }
+            println!("ready");
+            stop.done().await;
+            println!("closing");
+            scope.spawn(move || Worker(work)).name("late").await?;
+            Ok(())
+        })
+    });
+    let closing = runtime.context().with_signals(Signal::ALL)?;
+    runtime.block_on(|_scope| wait(closing))?;
+    let report = runtime.shutdown_blocking(Duration::from_millis(1_000))?;
+    println!("{report}");
+    let _cut = body.join();
+    Ok(())
+}
+
+/// Shuts down over a handler that does not await.
+fn stuck() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let stop = runtime.context().with_signals(Signal::ALL)?;
+    let inside = runtime.clone();
+    std::thread::spawn(move || {
+        inside.block_on(|scope| async move {
+            let spins = scope.spawn(|| Spins).name("spins").await?;
+            spins.ask(Work(0)).await?;
+            Ok(())
+        })
+    });
+    runtime.block_on(|_scope| wait(stop))?;
+    println!("{}", runtime.shutdown_blocking(Duration::from_millis(50))?);
+    Ok(())
+}
+
+struct Spins;
+
+impl Actor for Spins {}
+
+impl Handler<Work> for Spins {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Work, _cx: &mut ActorContext<Self>) {
+        println!("ready");
+        loop {
+            std::thread::park();
+        }
+    }
 }

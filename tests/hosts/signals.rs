@@ -1,6 +1,6 @@
 //! Signals, sent to a real child process.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use greenroom::prelude::*;
@@ -31,6 +31,12 @@ impl Signalled {
         let mut line = String::new();
         self.lines.read_line(&mut line).expect("it is read");
         line.trim_end().to_owned()
+    }
+
+    /// Returns the lines up to its end.
+    fn rest(&mut self) -> Vec<String> {
+        let lines = self.lines.by_ref().lines();
+        lines.map(|line| line.expect("it is read")).collect()
     }
 
     fn send(&self, signal: &str) {
@@ -123,6 +129,74 @@ fn after_the_end_of_its_runtime_a_signal_is_ignored() {
         stdin.write_all(b"go on\n").expect("it listens");
         assert_eq!(child.line(), "alive");
         assert_eq!(child.status(), Some(0));
+    });
+}
+
+#[test]
+fn a_shutdown_by_a_signal_drains_what_is_queued() {
+    within_time("a drain by a signal", || {
+        let mut child = Signalled::start("drains");
+        child.send("-TERM");
+        let rest = child.rest();
+        let worked = rest.iter().filter(|line| line.starts_with("work ")).count();
+        assert_eq!(worked, 5, "{rest:?}");
+        let report = rest.iter().find(|line| line.starts_with("shutdown: "));
+        assert!(
+            report.is_some_and(|line| line.ends_with(" 0 cut")),
+            "{rest:?}"
+        );
+        assert_eq!(child.status(), Some(0));
+    });
+}
+
+#[test]
+fn a_shutdown_by_a_signal_names_what_it_cut_and_what_is_stuck() {
+    within_time("a cut by a signal", || {
+        let mut child = Signalled::start("cuts");
+        child.send("-INT");
+        let rest = child.rest();
+        let worker = rest.iter().find(|line| line.contains("/worker#"));
+        let told = [
+            "Worker)",
+            "busy with signalled::Work for ",
+            "4 queued",
+            "after the cancel",
+        ];
+        assert!(
+            worker.is_some_and(|line| told.iter().all(|told| line.contains(told))),
+            "{rest:?}"
+        );
+        assert_eq!(child.status(), Some(0));
+
+        let mut child = Signalled::start("stuck");
+        child.send("-TERM");
+        let rest = child.rest();
+        let stuck = rest.iter().find(|line| line.contains("is held up by"));
+        let told = [
+            "/spins#",
+            "signalled.rs:",
+            "busy with signalled::Work",
+            "0 queued",
+            "left behind",
+        ];
+        assert!(
+            stuck.is_some_and(|line| told.iter().all(|told| line.contains(told))),
+            "{rest:?}"
+        );
+        assert_eq!(child.status(), Some(0));
+    });
+}
+
+#[test]
+fn a_second_signal_ends_a_shutdown_at_once() {
+    within_time("a second signal in a shutdown", || {
+        for (first, second, status) in [("-TERM", "-TERM", 143), ("-TERM", "-INT", 130)] {
+            let mut child = Signalled::start("cuts");
+            child.send(first);
+            while child.line() != "closing" {}
+            child.send(second);
+            assert_eq!(child.status(), Some(status), "{first} {second}");
+        }
     });
 }
 

@@ -16,6 +16,7 @@ mod scope;
 mod signals;
 mod station;
 pub mod supervision;
+mod work;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
 pub use address::{
@@ -28,8 +29,8 @@ pub use mailbox::Overflow;
 pub use monitor::{Down, Monitor};
 pub use reply::ReplyTo;
 pub use runtime::{
-    Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,
-    SingleThread, SingleThreadBuilder,
+    Alive, Builder, Ending, HowEnded, Living, LookupError, Placement, Runtime, RuntimeError,
+    ShutdownReport, SingleThread, SingleThreadBuilder, Stuck,
 };
 pub use scope::{
     Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,

@@ -10,7 +10,7 @@ use greenroom_core::channel::WeakSender;
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::registry::{ActorState, Registered};
+use greenroom_core::registry::{ActorState, Doing, Registered};
 use greenroom_core::task::TaskInfo;
 use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use crate::engine::HostedAddress;
 use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
 use crate::supervision::Leash;
+use crate::work::Work;
 
 /// The cell beside one actor, which lives over its restarts and does not keep it alive.
 pub(crate) struct Station<A: Actor> {
@@ -41,6 +42,7 @@ pub(crate) struct Station<A: Actor> {
     pub(crate) leash: Option<Arc<Leash>>,
     /// What it does about its children, if it is a supervisor.
     pub(crate) supervises: Option<&'static str>,
+    pub(crate) work: Work,
     restarts: AtomicU64,
     state: AtomicU8,
 }
@@ -60,6 +62,7 @@ pub(crate) struct Parts<A: Actor> {
 
 impl<A: Actor> Station<A> {
     pub(crate) fn new(parts: Parts<A>) -> Arc<Self> {
+        let work = Work::new(parts.info.since);
         Arc::new_cyclic(|me| Self {
             info: Arc::new(parts.info.with_cancel(parts.cancel.clone())),
             scope: parts.scope,
@@ -74,6 +77,7 @@ impl<A: Actor> Station<A> {
             me: me.clone(),
             leash: parts.leash,
             supervises: parts.supervises,
+            work,
             restarts: AtomicU64::new(0),
             state: AtomicU8::new(0),
         })
@@ -139,10 +143,7 @@ impl<A: Actor> Registered for Station<A> {
     }
 
     fn mailbox(&self) -> (usize, Option<usize>) {
-        match self.mailbox.upgrade() {
-            Some(mailbox) => (mailbox.len(), mailbox.capacity()),
-            None => (0, None),
-        }
+        (self.mailbox.len(), self.mailbox.capacity())
     }
 
     fn actor_type(&self) -> &'static str {
@@ -159,6 +160,10 @@ impl<A: Actor> Registered for Station<A> {
 
     fn bond(&self) -> Option<Box<dyn Any + Send + Sync>> {
         Some(Box::new(self.party()))
+    }
+
+    fn doing(&self) -> Option<Doing> {
+        self.work.doing()
     }
 
     fn cancel(&self, cause: Cause) {

@@ -397,10 +397,10 @@ fn shutdown_names_what_is_stuck_and_returns_in_time() {
     let waiter = std::thread::spawn(move || block_on(scope));
     is_started.recv().expect("the task runs");
     let report = block_on(runtime.shutdown(Duration::from_millis(50)));
-    assert_eq!(report.cut.len(), 1);
-    assert_eq!(report.stuck.len(), 1, "{report:?}");
-    assert_eq!(report.stuck[0].0, "arbiter-1");
-    assert!(report.stuck[0].1.is_some());
+    assert_eq!(report.cut.len(), 2, "the scope and the task: {report}");
+    assert_eq!(report.stuck.len(), 1, "{report}");
+    assert_eq!(report.stuck[0].arbiter, "arbiter-1");
+    assert!(report.stuck[0].by.is_some());
     assert!(block_on(runtime.scope(|_| async { Ok(()) })).is_err());
     release.send(()).ok();
     let _ended: Result<()> = waiter.join().expect("the waiter does not panic");

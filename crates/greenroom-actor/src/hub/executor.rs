@@ -61,6 +61,7 @@ impl Hub {
 impl Executor {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _driver = current::enter_driver(self.hub.handle());
+        self.hub.note_turn();
         // Looking again counts too: others may fill the queue as fast as it is emptied.
         let mut left = TURN;
         while left > 0 {
@@ -203,11 +204,14 @@ impl Executor {
 
     fn release(&mut self, cell: &TaskCell, slot: usize, running: Running) {
         cell.set_done();
-        drop(self.slots.try_remove(slot));
+        // Named until its future is gone: a destructor may hold the hub up.
+        self.hub.polling.store(slot, Relaxed);
+        self.drop_running(cell, running);
+        self.hub.polling.store(NO_SLOT, Relaxed);
         if let Some(listed) = self.hub.tasks.lock().get_mut(slot) {
             *listed = None;
         }
-        self.drop_running(cell, running);
+        drop(self.slots.try_remove(slot));
     }
 
     /// Drops a future with its task current.
@@ -309,7 +313,12 @@ impl Executor {
             let Slot { cell, running } = self.slots.remove(slot);
             cell.set_done();
             if let Some(running) = running {
+                self.hub.polling.store(slot, Relaxed);
                 self.drop_running(&cell, running);
+                self.hub.polling.store(NO_SLOT, Relaxed);
+            }
+            if let Some(listed) = self.hub.tasks.lock().get_mut(slot) {
+                *listed = None;
             }
         }
     }

@@ -27,9 +27,9 @@ mod timers;
 
 use std::fmt;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use greenroom_core::current::Handle;
 use greenroom_core::driver::{Alarm, Event, TimerKey};
@@ -65,6 +65,9 @@ pub(crate) struct Hub {
     tasks: Mutex<Vec<Option<Arc<TaskInfo>>>>,
     // The slot that is being polled.
     polling: AtomicUsize,
+    // When its present turn began, in nanoseconds from `epoch`.
+    turned: AtomicU64,
+    epoch: Instant,
     // Panics that no scope, actor or handle was there to take.
     strays: Arc<Strays>,
     // Set once, when the tasks are dropped.
@@ -74,6 +77,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(name: String, clock: Clock, order: Order, rng: fastrand::Rng) -> Arc<Self> {
+        let epoch = clock.now();
         Arc::new_cyclic(|me| Self {
             name,
             clock,
@@ -84,6 +88,8 @@ impl Hub {
             foreign: OnceLock::new(),
             tasks: Mutex::default(),
             polling: AtomicUsize::new(queue::NO_SLOT),
+            turned: AtomicU64::new(0),
+            epoch,
             strays: Arc::default(),
             is_cleared: AtomicBool::new(false),
             me: me.clone(),
@@ -131,6 +137,26 @@ impl Hub {
     pub(crate) fn polling(&self) -> Option<Arc<TaskInfo>> {
         let slot = self.polling.load(Relaxed);
         self.tasks.lock().get(slot)?.clone()
+    }
+
+    /// Returns when the turn began in which it polls what it does.
+    pub(crate) fn turned(&self) -> Instant {
+        let turned = Duration::from_nanos(self.turned.load(Relaxed));
+        self.epoch.checked_add(turned).unwrap_or(self.epoch)
+    }
+
+    fn note_turn(&self) {
+        let since = self.now().saturating_duration_since(self.epoch).as_nanos();
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        self.turned.store(since, Relaxed);
+    }
+
+    /// Returns what runs here and what is ready to begin, without waiting for the hub. What became ready
+    /// for the first time just before something held the hub up may be missing.
+    pub(crate) fn list(&self) -> Vec<Arc<TaskInfo>> {
+        let mut list: Vec<_> = self.tasks.lock().iter().flatten().cloned().collect();
+        list.extend(self.queue.ready());
+        list
     }
 
     /// Takes the panics that nobody else was there to take.

@@ -174,6 +174,12 @@ impl Queue {
         }
     }
 
+    /// Returns the tasks that are ready.
+    pub(super) fn ready(&self) -> Vec<Arc<TaskInfo>> {
+        let state = self.0.lock();
+        state.ready.iter().map(|cell| cell.info.clone()).collect()
+    }
+
     pub(super) fn take_queries(&self) -> Vec<TaskQuery> {
         std::mem::take(&mut self.0.lock().queries)
     }

@@ -130,7 +130,7 @@ impl fmt::Display for Living {
             task.spawned_at, task.alive
         )?;
         if let Some(waiting) = &task.waiting {
-            write!(f, ", {}", doing(waiting.kind))?;
+            write!(f, ", {}", waits(waiting.kind))?;
             if let Some(on) = &waiting.on {
                 write!(f, " ({on})")?;
             }
@@ -139,7 +139,7 @@ impl fmt::Display for Living {
     }
 }
 
-fn kind(kind: TaskKind) -> &'static str {
+pub(super) fn kind(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Actor => "(actor)",
         TaskKind::Scope => "(scope)",
@@ -150,7 +150,7 @@ fn kind(kind: TaskKind) -> &'static str {
     }
 }
 
-fn doing(kind: WaitKind) -> &'static str {
+pub(super) fn waits(kind: WaitKind) -> &'static str {
     match kind {
         WaitKind::Ask => "waits for a reply",
         WaitKind::Tell => "waits for room in a mailbox",
@@ -232,7 +232,7 @@ fn compose(core: &Core, snapshot: Snapshot, waited_for: &[Id]) -> Alive {
 }
 
 /// The ancestor that is a child of the root, or the id itself.
-fn outermost<'a>(id: &'a Id, root: &Id) -> &'a Id {
+pub(super) fn outermost<'a>(id: &'a Id, root: &Id) -> &'a Id {
     let mut top = id;
     while let Some(parent) = top.parent().filter(|parent| !parent.is_same(root)) {
         top = parent;

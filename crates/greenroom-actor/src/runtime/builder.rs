@@ -77,6 +77,7 @@ impl Builder {
             Home {
                 is_single: false,
                 tokio: threads.tokio,
+                jobs: Arc::default(),
             },
         )))
     }

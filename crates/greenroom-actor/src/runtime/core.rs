@@ -1,7 +1,7 @@
 //! What the parts of a runtime share.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::thread::JoinHandle;
@@ -13,7 +13,9 @@ use greenroom_core::registry::{Registry, TaskSource};
 use greenroom_core::{Context, Driver, Id, unwind};
 use parking_lot::Mutex;
 
+use super::shutdown::Account;
 use super::{Home, Placement};
+use crate::blocking::Jobs;
 use crate::hub::Hub;
 use crate::latch::Latch;
 use crate::scope::{Inner, ScopeError};
@@ -23,6 +25,9 @@ pub(crate) struct Core {
     id: Id,
     context: Context,
     cancel: CancelCauseHandle,
+    // Ends when a shutdown begins.
+    closing: Context,
+    close: CancelCauseHandle,
     registry: Registry,
     pub(super) keeper: Arc<Hub>,
     pub(super) hubs: Vec<Arc<Hub>>,
@@ -31,6 +36,10 @@ pub(crate) struct Core {
     // How many waits for another's user code the actors have begun.
     waits: AtomicU64,
     is_single: bool,
+    // Whether nothing is to be started any more, in no scope.
+    is_over: AtomicBool,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) account: Mutex<Account>,
     pub(super) ended: Latch,
     pub(super) system: Mutex<Option<JoinHandle<()>>>,
     state: Mutex<State>,
@@ -54,9 +63,10 @@ impl Core {
     ) -> Arc<Self> {
         let id = Id::root();
         let registry = Registry::new();
-        let is_single = home.is_single;
+        let (is_single, jobs) = (home.is_single, home.jobs.clone());
         let (context, cancel) = Context::root(id.clone(), keeper.handle(), registry.clone());
         let context = context.with_value(home);
+        let (closing, close) = context.with_cancel_cause();
         for hub in &hubs {
             let source: Arc<dyn TaskSource> = hub.clone();
             registry.add_source(&source);
@@ -65,6 +75,8 @@ impl Core {
             id,
             context,
             cancel,
+            closing,
+            close,
             registry,
             drivers: hubs.iter().map(Hub::handle).collect(),
             keeper,
@@ -72,6 +84,9 @@ impl Core {
             next: AtomicUsize::new(0),
             waits: AtomicU64::new(0),
             is_single,
+            is_over: AtomicBool::new(false),
+            jobs,
+            account: Mutex::default(),
             ended,
             system: Mutex::new(system),
             state: Mutex::default(),
@@ -84,6 +99,10 @@ impl Core {
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    pub(super) fn closing(&self) -> &Context {
+        &self.closing
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -178,19 +197,26 @@ impl Core {
         Poll::Pending
     }
 
-    /// Refuses new scopes from now on.
+    /// Refuses new scopes from now on, and says that a shutdown has begun.
     pub(super) fn refuse_new(&self) {
         self.state.lock().closing = true;
+        self.close.cancel(Cause::Shutdown);
     }
 
-    /// Returns the ids of the scopes that are open, in the order in which they were opened.
-    pub(super) fn open_scopes(&self) -> Vec<Id> {
-        let state = self.state.lock();
-        state
-            .scopes
-            .values()
-            .filter_map(|scope| scope.upgrade().map(|scope| scope.id.clone()))
-            .collect()
+    /// Refuses from now on whatever is new, also in open scopes.
+    pub(super) fn refuse_all(&self) {
+        self.is_over.store(true, Relaxed);
+    }
+
+    /// Returns whether nothing is to be started any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
+    }
+
+    /// Returns the scopes without an outer one that are open, in the order in which they were opened.
+    pub(super) fn open_scopes(&self) -> Vec<Arc<Inner>> {
+        let scopes: Vec<_> = self.state.lock().scopes.values().cloned().collect();
+        scopes.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Returns the open scopes without an outer one whose end somebody waits for.
@@ -217,5 +243,6 @@ impl Core {
         for hub in &self.hubs {
             hub.close();
         }
+        self.context.release_detached();
     }
 }

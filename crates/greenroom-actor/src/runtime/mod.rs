@@ -2,8 +2,10 @@
 
 mod alive;
 mod builder;
+mod census;
 mod core;
 mod error;
+mod report;
 mod shutdown;
 mod single;
 
@@ -20,11 +22,12 @@ pub use alive::{Alive, Living};
 pub use builder::{Builder, SingleThreadBuilder};
 pub(crate) use core::Core;
 pub use error::{LookupError, RuntimeError};
-pub use shutdown::ShutdownReport;
+pub use report::{Ending, HowEnded, ShutdownReport, Stuck};
 pub use single::SingleThread;
 
 use crate::actor::Actor;
 use crate::address::Address;
+use crate::blocking::Jobs;
 use crate::scope::{self, Scope};
 
 /// Where a task or an actor runs.
@@ -243,18 +246,103 @@ impl Runtime {
         self.core().arbiters()
     }
 
-    /// Ends everything: refuses new work, lets what runs finish until the deadline, cancels it, and
-    /// ends the threads.
+    /// Returns a context that ends when a shutdown begins, with `Cause::Shutdown`, while the root goes on
+    /// until the deadline.
     ///
-    /// Scopes that are open are drained: their tasks go on, their actors handle what they have. At the
-    /// deadline they are cancelled with `Cause::Shutdown`, which ends whatever comes to an await. An
-    /// arbiter that is stuck in code that does not await is named in the report and left behind, since
-    /// a thread cannot be ended from outside. A second call reports on the same end.
+    /// For a body or a task that goes on until it is told to end, such as a loop that accepts connections:
+    /// it sees that no more is wanted, and returns.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// use std::time::Duration;
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// let closing = runtime.closing().clone();
+    /// let serves = runtime.scope(move |_scope| async move {
+    ///     closing.done().await;
+    ///     Ok("served")
+    /// });
+    /// let shutdown = runtime.shutdown(Duration::from_secs(5));
+    /// # let (served, report) = greenroom_core::doc_support::block_on(async {
+    /// #   let mut shutdown = std::pin::pin!(shutdown);
+    /// #   let mut serves = std::pin::pin!(serves);
+    /// #   let served = std::future::poll_fn(|cx| {
+    /// #       let served = serves.as_mut().poll(cx);
+    /// #       if served.is_pending() { let _ = shutdown.as_mut().poll(cx); }
+    /// #       served
+    /// #   }).await;
+    /// #   (served, shutdown.await)
+    /// # });
+    /// assert_eq!(served?, "served");
+    /// assert!(report.is_clean(), "{report}");
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn closing(&self) -> &Context {
+        self.core().closing()
+    }
+
+    /// Ends everything: refuses new work, lets what runs finish until the deadline, cancels it, and
+    /// ends the threads. The report says what became of whom.
+    ///
+    /// 1. New scopes are refused, and [`closing`](Self::closing) ends. Those that are open go on: their
+    ///    bodies and tasks may start others, their actors take messages. A scope whose body and tasks have
+    ///    ended drains its actors, the last started first.
+    /// 2. When half of the time has passed, the actors of the scopes that are still open are drained all
+    ///    the same, in reverse order of start over all scopes: each takes no new messages, handles those
+    ///    that it has, and ends before the next is told. A supervisor does so with its children.
+    /// 3. At the deadline, or as soon as nothing is left, everything is cancelled with `Cause::Shutdown`,
+    ///    and whatever is new is refused. What comes to an await within half a second of that ends there,
+    ///    unless it runs without cancel; so do functions after a context that this cancel starts.
+    /// 4. The arbiters end, and what is left on them is dropped.
+    ///
+    /// It returns at most 1.5 seconds after the deadline, whatever the code on the arbiters does. One that
+    /// is stuck in code that does not await is named with what holds it up, and left behind, since a
+    /// thread cannot be ended from outside; so is blocking code that does not return. On a
+    /// [single thread](crate::Builder::single_thread) such code holds up everything, this too.
+    ///
+    /// A second call, at the same time or later, reports on the same end with the same report; of several
+    /// deadlines the earliest counts.
+    ///
+    /// Called in a task or a handler of this runtime it waits for that one too, which is cut at the
+    /// deadline and does not see the report; the rest goes on without it. Call it from outside.
+    ///
+    /// An actor that lost its last address ends by itself when it has handled what it has, in no order;
+    /// one that is held ([`Restart::Permanent`](crate::Restart::Permanent), or a kept address) waits for its
+    /// turn.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the runtime refusing new work, and what runs goes on; call it again.
+    /// Dropped before the deadline, it leaves the runtime refusing new scopes, and what runs goes on: call
+    /// it again. Dropped after it, the end goes on by itself.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         shutdown::run(self.core(), deadline).await
+    }
+
+    /// Ends everything, as [`shutdown`](Self::shutdown), and blocks this thread meanwhile. For a sync `main`.
+    ///
+    /// # Errors
+    /// - [`RuntimeError::OnArbiter`]: called on an arbiter, which it would block.
+    /// - [`RuntimeError::NeedsItsThread`]: use the `shutdown` of the
+    ///   [`SingleThread`](crate::SingleThread).
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// use std::time::Duration;
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// runtime.block_on(|scope| async move { Ok(scope.go(async { Ok(1) }).await?) })?;
+    /// let report = runtime.shutdown_blocking(Duration::from_secs(5))?;
+    /// assert!(report.is_clean(), "{report}");
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub fn shutdown_blocking(&self, deadline: Duration) -> Result<ShutdownReport, RuntimeError> {
+        if self.core().is_single() {
+            return Err(RuntimeError::NeedsItsThread);
+        }
+        match greenroom_core::blocking::wait(self.shutdown(deadline)) {
+            Ok(report) => Ok(report),
+            Err(_on_arbiter) => Err(RuntimeError::OnArbiter),
+        }
     }
 
     pub(crate) fn from_core(core: Arc<Core>) -> Self {
@@ -293,4 +381,6 @@ pub(crate) struct Home {
     pub(crate) is_single: bool,
     /// The tokio runtime that hears signals.
     pub(crate) tokio: tokio::runtime::Handle,
+    /// What runs on its blocking threads.
+    pub(crate) jobs: Arc<Jobs>,
 }

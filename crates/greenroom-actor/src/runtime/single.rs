@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_core::registry::WaitGraph;
@@ -10,8 +11,8 @@ use greenroom_core::{Result, current, unwind};
 
 use super::alive::{self, Alive};
 use super::builder::MakeDriver;
-use super::shutdown::{self, ShutdownReport};
-use super::{Core, Home, Runtime, RuntimeError};
+use super::shutdown;
+use super::{Core, Home, Runtime, RuntimeError, ShutdownReport};
 use crate::engine::arbiter::OneThread;
 use crate::latch::Latch;
 use crate::scope::Scope;
@@ -58,6 +59,7 @@ impl SingleThread {
         let home = Home {
             is_single: true,
             tokio: thread.tokio.clone(),
+            jobs: Arc::default(),
         };
         let core = Core::new(hub.clone(), vec![hub], ended, None, home);
         Ok(Self {
@@ -165,7 +167,7 @@ fn is_inside_async() -> bool {
 impl Drop for SingleThread {
     fn drop(&mut self) {
         // Cancels, while the thread's loop still stands.
-        shutdown::at_once(self.runtime.core());
+        shutdown::end(self.runtime.core());
         // Inside another asynchronous runtime tokio refuses to wait for its blocking threads, by a
         // panic, after all else was dropped.
         if let Err(payload) = unwind::drop_caught(self.thread.take()) {

@@ -30,23 +30,25 @@ where
     if let Some(outer) = &outer {
         outer.enter()?;
     }
+    let id = match &outer {
+        Some(outer) => outer.id.child("scope"),
+        None => core.id().child("scope"),
+    };
     let left = OnDrop::new({
-        let outer = outer.clone();
+        let (outer, id) = (outer.clone(), id.clone());
         move || {
             if let Some(outer) = outer {
+                outer.remove_inner(&id);
                 outer.leave();
             }
         }
     });
     let home = core.home();
     let parent = parent_context(&core, outer.as_deref());
-    let id = match &outer {
-        Some(outer) => outer.id.child("scope"),
-        None => core.id().child("scope"),
-    };
     let scope = Inner::new(core.clone(), id.clone(), &parent, home);
-    if outer.is_none() {
-        core.open_scope(&scope)?;
+    match &outer {
+        Some(outer) => outer.add_inner(&scope),
+        None => core.open_scope(&scope)?,
     }
 
     let cell = JoinCell::new();
@@ -159,6 +161,8 @@ where
         Outcome::Ended(_) => None,
     };
     end(scope).await;
+    // Its context is left as it is. The wrong version ends it here: messages that were told in the scope
+    // carry it, and those still on their way to actors outside would be skipped.
     match (scope.take_error(), value) {
         (Some(failure), _) => Err(failure),
         (None, Some(value)) => match scope.cut_from_outside() {

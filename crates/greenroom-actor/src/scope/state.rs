@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use greenroom_core::context::CancelCauseHandle;
@@ -65,8 +65,13 @@ struct State {
     cut: Option<ContextError>,
     // By the number in their id, which is the order in which they were started.
     children: BTreeMap<u64, Arc<dyn Child>>,
+    // The scopes inside this one that are open, by the same number.
+    inner: BTreeMap<u64, Weak<Inner>>,
     waiters: Vec<Waker>,
 }
+
+/// An actor with its scope, or a scope.
+type Part = (Arc<Inner>, Option<Arc<dyn Child>>);
 
 /// What waits for a place under the limit.
 enum Held {
@@ -137,6 +142,7 @@ impl Inner {
                 is_cut: false,
                 cut: None,
                 children: BTreeMap::new(),
+                inner: BTreeMap::new(),
                 waiters: Vec::new(),
             }),
         })
@@ -144,9 +150,11 @@ impl Inner {
 
     /// Accepts one more child. Invariant 1.
     pub(crate) fn enter(&self) -> Result<(), ScopeError> {
-        if let Some(outer) = &self.outer {
+        match &self.outer {
             // A branch has no end of its own.
-            outer.enter()?;
+            Some(outer) => outer.enter()?,
+            None if self.core.is_over() => return Err(ScopeError::Ended),
+            None => {}
         }
         let mut state = self.state.lock();
         if !state.open {
@@ -383,6 +391,46 @@ impl Inner {
         let gone = self.state.lock().children.remove(&id.number());
         drop(gone);
         self.wake_waiters();
+    }
+
+    /// Enters a scope inside this one, which counts as running already.
+    pub(crate) fn add_inner(&self, inner: &Arc<Self>) {
+        let number = inner.id.number();
+        self.state
+            .lock()
+            .inner
+            .insert(number, Arc::downgrade(inner));
+    }
+
+    /// Takes an ended inner scope out.
+    pub(crate) fn remove_inner(&self, id: &Id) {
+        let gone = self.state.lock().inner.remove(&id.number());
+        drop(gone);
+    }
+
+    /// Returns the actors in here and in the scopes inside, each with its scope, the last started first.
+    pub(crate) fn actors(self: &Arc<Self>) -> Vec<(Arc<Self>, Arc<dyn Child>)> {
+        let mut actors = Vec::new();
+        let mut left = vec![(self.clone(), None)];
+        // A scope is replaced by what is in it, in the order of its start.
+        while let Some((scope, actor)) = left.pop() {
+            match actor {
+                Some(actor) => actors.push((scope, actor)),
+                None => left.extend(scope.parts()),
+            }
+        }
+        actors
+    }
+
+    fn parts(self: &Arc<Self>) -> Vec<Part> {
+        let state = self.state.lock();
+        let actors = (state.children.iter())
+            .map(|(number, actor)| (*number, (self.clone(), Some(actor.clone()))));
+        let scopes = (state.inner.iter())
+            .filter_map(|(number, inner)| Some((*number, (inner.upgrade()?, None))));
+        let parts: BTreeMap<_, _> = actors.chain(scopes).collect();
+        drop(state);
+        parts.into_values().collect()
     }
 
     /// Returns the actor that was started last.

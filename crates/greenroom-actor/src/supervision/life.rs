@@ -33,6 +33,7 @@ use crate::mailbox::{BoxedEnvelope, Order};
 use crate::reply::NoReply;
 use crate::scope::{Child, Scope};
 use crate::station::Station;
+use crate::work::Names;
 
 /// Builds an actor, again for each incarnation.
 pub(super) type Factory<A> = Box<dyn FnMut() -> Result<A> + Send>;
@@ -64,6 +65,8 @@ pub(super) struct Life<A: Actor> {
     /// Whether the end has been told.
     pub(super) is_told: bool,
     pub(super) driver: Arc<dyn Driver>,
+    /// What it has said to be busy with so far.
+    pub(super) names: Names,
     pub(super) spawned_at: &'static Location<'static>,
 }
 
@@ -273,7 +276,9 @@ impl<A: Actor> Life<A> {
     async fn incarnate(&mut self, next_timer: &mut u64) -> End {
         let station = self.station.clone();
         self.has_run = false;
+        self.at_work("factory");
         let built = unwind::catch(|| (self.factory)());
+        station.work.end();
         let mut actor = match built {
             Ok(Ok(actor)) => Apart::new(actor, "drop of the state"),
             Ok(Err(failure)) => return End::Abnormal(ExitReason::Failed(failure)),
@@ -301,9 +306,12 @@ impl<A: Actor> Life<A> {
         } else {
             end
         };
+        self.at_work("drop of the state");
         let (dropped, doing) = cx.take_apart();
         let end = self.or_panicked(dropped, doing, end);
-        self.or_panicked(actor.drop(), "drop of the state", end)
+        let end = self.or_panicked(actor.drop(), "drop of the state", end);
+        station.work.end();
+        end
     }
 
     /// The hooks of an end that leaves the state whole.
@@ -313,14 +321,22 @@ impl<A: Actor> Life<A> {
             .context
             .without_cancel()
             .with_timeout(self.station.shutdown);
+        self.at_work("stopping");
         let hook = catching(
             Box::pin(self.at_desk(rest.run(actor.stopping(cx)))),
             "stopping",
         )
         .await;
         let end = self.or_panicked(hook.map(|_ended| ()), "stopping", end);
+        self.at_work("stopped");
         let stopped = unwind::catch(|| actor.stopped());
         self.or_panicked(stopped, "stopped", end)
+    }
+
+    /// Says which part of its life runs from now on.
+    pub(super) fn at_work(&self, part: &'static str) {
+        self.station.work.begin(&self.names, part);
+        self.station.work.timed(self.driver.now());
     }
 
     pub(super) fn panicked(

@@ -88,6 +88,7 @@ impl<A: Actor> Life<A> {
     /// Starts the actor and serves until it ends.
     pub(super) async fn serve(&mut self, actor: &mut A, cx: &mut ActorContext<A>) -> End {
         let context = self.station.context.clone();
+        self.at_work("started");
         let started = self.unless_stopped(self.at_desk(context.run(actor.started(cx))));
         match catching(Box::pin(started), "started").await {
             Err(payload) => return self.panicked(payload, "started"),
@@ -102,6 +103,7 @@ impl<A: Actor> Life<A> {
             }
             Ok(Ok(Ok(Ok(())))) => {}
         }
+        self.station.work.end();
         self.station.set_state(ActorState::Running);
         self.has_run = true;
         if let Some(started) = self.started.take() {
@@ -255,11 +257,13 @@ impl<A: Actor> Life<A> {
         let (unanswered, holds_reply) = envelope.unanswered();
         let begun = Begun::new(unanswered, holds_reply);
         cx.message = Some(context.clone());
+        self.station.work.begin(&self.names, message_type);
         let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
             Ok(handler) => self.run_handler(handler, &context, message_type).await,
             Err(payload) => Handled::Panicked(payload),
         };
         cx.message = None;
+        self.station.work.end();
         let end = match outcome {
             Handled::Done => None,
             Handled::Overdue => {
@@ -316,12 +320,13 @@ impl<A: Actor> Life<A> {
                 Ok(Poll::Ready(())) => return Poll::Ready(Handled::Done),
                 Ok(Poll::Pending) => {}
             }
-            if std::mem::take(&mut is_first)
-                && Registration::update(&mut message_ended, context, cx.waker()).is_err()
-            {
-                // It ended during the poll: once more, so that a wait in the handler can say so.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            if std::mem::take(&mut is_first) {
+                station.work.timed(self.driver.now());
+                if Registration::update(&mut message_ended, context, cx.waker()).is_err() {
+                    // It ended during the poll: once more, so that a wait in the handler can say so.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
             let is_shielded = station.info.is_shielded();
             if let Some(error) = actor_end.filter(|_| !is_shielded) {

@@ -27,6 +27,7 @@ use crate::mailbox::{DEFAULT_CAPACITY, Overflow};
 use crate::runtime::Placement;
 use crate::scope::{JoinCell, JoinError, OnDrop, Scope};
 use crate::station::{Parts, Station};
+use crate::work::Names;
 
 /// How long an actor may take to end, unless told otherwise.
 pub(super) const SHUTDOWN: Duration = Duration::from_secs(5);
@@ -441,6 +442,7 @@ impl<A: Actor> Launch<A> {
             is_over: false,
             is_told: false,
             driver: driver.clone(),
+            names: Names::default(),
             spawned_at: self.spawned_at,
         };
         // A permanent actor is held by its supervisor.

@@ -246,6 +246,25 @@ impl<T> Sender<T> {
 }
 
 impl<T> WeakSender<T> {
+    /// Returns how many values are stored, also if the last sender is gone; 0 once the receivers are, too.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let chan = self.chan.upgrade();
+        chan.map_or(0, |chan| chan.look(|state| state.len()))
+    }
+
+    /// Returns whether no value is stored.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns how many values the channel can store, `None` for an unbounded one or if it is gone.
+    #[must_use]
+    pub fn capacity(&self) -> Option<usize> {
+        self.chan.upgrade()?.capacity()
+    }
+
     /// Makes a sender again, unless the last one is gone.
     ///
     /// # Examples

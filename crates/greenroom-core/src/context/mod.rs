@@ -23,6 +23,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 pub use after::AfterFunc;
 pub use done::Done;
 pub use handle::{CancelCauseHandle, CancelHandle};
@@ -81,6 +83,7 @@ impl Context {
             id,
             driver,
             registry,
+            lingering: Mutex::new(Some(Vec::new())),
         });
         let node = Node::root(root, false);
         let context = Self::from_parts(node, Values::default());
@@ -168,6 +171,13 @@ impl Context {
     pub fn without_cancel(&self) -> Self {
         let node = Node::root(self.0.node.root.clone(), true);
         Self::from_parts(node, self.0.values.clone())
+    }
+
+    /// Drops the functions that were registered below a context [without cancel](Self::without_cancel) and
+    /// never started. For the end of a runtime: who could have started them may be gone, and what they
+    /// hold would stay for ever.
+    pub fn release_detached(&self) {
+        self.0.node.root.release();
     }
 
     /// Returns the nearest value of type `T`, looking from this context towards the root.

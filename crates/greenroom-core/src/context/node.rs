@@ -13,7 +13,8 @@
 //! 6. The end claims each select that waits for it before it shows, under the node's lock. So who sees
 //!    the end, or returns from the cancel, finds no such select that still takes from a peer.
 //! 7. A node that can end by itself or with its parent holds itself while it has after-functions: they
-//!    run also if every context of it is dropped before. Its end, or the last `stop`, breaks the cycle.
+//!    run also if every context of it is dropped before. Its end, or the last `stop`, breaks the cycle;
+//!    without cancel above it, the end of the runtime does, which drops what was never started.
 //!
 //! # Deadlock safety
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
@@ -43,6 +44,44 @@ pub(super) struct Root {
     pub(super) id: Id,
     pub(super) driver: Handle,
     pub(super) registry: Registry,
+    // Nodes without cancel above them that hold themselves; None when the runtime has ended. Locked after
+    // a node, or alone.
+    pub(super) lingering: Mutex<Option<Vec<Weak<Node>>>>,
+}
+
+impl Root {
+    /// Enters a node that holds itself and that no end above it reaches. Returns false if the runtime has
+    /// ended: it is not to hold itself.
+    fn linger(&self, node: &Arc<Node>) -> bool {
+        let mut lingering = self.lingering.lock();
+        let Some(nodes) = &mut *lingering else {
+            return false;
+        };
+        if nodes.len() == nodes.capacity() {
+            nodes.retain(|node| node.strong_count() > 0);
+        }
+        nodes.push(Arc::downgrade(node));
+        true
+    }
+
+    /// Drops the after-functions of the nodes that hold themselves and were never ended. Invariant 7.
+    pub(super) fn release(&self) {
+        let nodes = self.lingering.lock().take();
+        for node in nodes.iter().flatten().filter_map(Weak::upgrade) {
+            let (after, held) = {
+                let mut lists = node.lists.lock();
+                (std::mem::take(&mut lists.after), lists.held.take())
+            };
+            drop(held);
+            for (_, pending) in after {
+                if let Err(payload) = unwind::drop_caught(pending)
+                    && let Err(second) = unwind::drop_caught(payload)
+                {
+                    std::mem::forget(second);
+                }
+            }
+        }
+    }
 }
 
 pub(crate) struct Node {
@@ -182,7 +221,8 @@ impl Node {
             return Err(pending);
         }
         // A root ends by its handle only, which its owner keeps; a detached one never ends.
-        if self.parent.is_some() && lists.held.is_none() {
+        let is_kept = self.parent.is_some() && lists.held.is_none();
+        if is_kept && (!self.detached || self.root.linger(self)) {
             lists.held = Some(self.clone());
         }
         Ok(lists.after.insert(pending))

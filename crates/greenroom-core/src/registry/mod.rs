@@ -34,7 +34,7 @@ pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
 pub use graph::{WaitCircle, WaitEdge, WaitGraph};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
-pub use registered::{ActorState, Registered};
+pub use registered::{ActorState, Doing, Registered};
 pub use reply::Reply;
 pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
 pub use sources::{Cancelling, Search, TaskQuery, TaskSource};

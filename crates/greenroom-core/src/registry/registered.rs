@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::Cause;
 use crate::task::TaskInfo;
@@ -42,6 +43,11 @@ pub trait Registered: Send + Sync + 'static {
         None
     }
 
+    /// Returns what it is busy with, if it does not wait for a message.
+    fn doing(&self) -> Option<Doing> {
+        None
+    }
+
     /// Cancels its context with this cause. It does not wait for the actor to end.
     fn cancel(&self, cause: Cause);
 
@@ -55,6 +61,15 @@ impl fmt::Debug for dyn Registered {
             .field("id", &self.info().id)
             .finish_non_exhaustive()
     }
+}
+
+/// What an actor is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doing {
+    /// The type of the message, or the part of its life that runs, such as `started`.
+    pub what: &'static str,
+    /// Since when, in the runtime's time. A handler is not timed before it comes to an await.
+    pub since: Option<Instant>,
 }
 
 /// What an actor does now.

@@ -107,6 +107,15 @@ pub struct ActorRecord {
     pub mailbox_capacity: Option<usize>,
     /// How often it was rebuilt after a failure.
     pub restarts: u64,
+    /// The type of the message that it handles, or the part of its life that runs, such as `started`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doing: Option<&'static str>,
+    /// For how long it has been at that, once that has come to an await; serialized as seconds.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "maybe_seconds"
+    )]
+    pub busy: Option<Duration>,
     /// The name of its strategy, if it is a supervisor; its children have it as their parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<&'static str>,
@@ -115,6 +124,8 @@ pub struct ActorRecord {
 impl ActorRecord {
     pub(super) fn new(record: &dyn Registered, registered: Option<Name>, now: Instant) -> Self {
         let (mailbox_depth, mailbox_capacity) = record.mailbox();
+        let doing = record.doing();
+        let since = doing.and_then(|doing| doing.since);
         Self {
             task: TaskRecord::new(record.info(), now),
             registered,
@@ -123,6 +134,8 @@ impl ActorRecord {
             mailbox_depth,
             mailbox_capacity,
             restarts: record.restarts(),
+            doing: doing.map(|doing| doing.what),
+            busy: since.map(|since| now.saturating_duration_since(since)),
             strategy: record.strategy(),
         }
     }
@@ -248,4 +261,14 @@ pub(super) fn seconds<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn maybe_seconds<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => seconds(duration, serializer),
+        None => serializer.serialize_none(),
+    }
 }
