@@ -16,6 +16,9 @@ use crate::error::ContextError;
 use crate::id::Id;
 use crate::task::TaskInfo;
 
+#[cfg(all(test, greenroom_model))]
+use shuttle::thread_local;
+
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
 }
@@ -416,7 +419,7 @@ mod tests {
         }
     }
 
-    thread_local! {
+    std::thread_local! {
         static KEPT: RefCell<Option<Late>> = const { RefCell::new(None) };
     }
 

@@ -13,8 +13,11 @@ pub mod error;
 mod exit;
 mod failure;
 mod id;
+#[cfg(all(test, greenroom_model))]
+mod model;
 pub mod registry;
 pub mod select;
+mod sync;
 pub mod task;
 pub mod time;
 pub mod unwind;

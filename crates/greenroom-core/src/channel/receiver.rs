@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::chan::Chan;
 use super::error::{RecvBlockingError, TryRecvError};
@@ -10,6 +9,7 @@ use super::recv::{Recv, RecvMany};
 use super::stream::ReceiverStream;
 use crate::blocking::{self, OnArbiter};
 use crate::id::Id;
+use crate::sync::atomic::Ordering;
 
 /// The receiving end of a channel. Cloning gives another handle to the same end: each value goes to
 /// one receiver.
