@@ -8,12 +8,15 @@ mod hub;
 pub mod interop;
 mod latch;
 mod mailbox;
+#[cfg(all(test, greenroom_model))]
+mod model;
 mod reply;
 mod runtime;
 mod scope;
 mod signals;
 mod station;
 pub mod supervision;
+mod sync;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
 pub use address::{

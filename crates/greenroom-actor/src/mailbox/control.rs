@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use greenroom_core::unwind;
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// What comes beside the mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
 use greenroom_core::{ExitReason, Failure, Id, Panic, current, unwind};
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// Why a joined task gave no value.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::check;
 use super::table::{Table, block_on, join, poll_once, spawn};
 use crate::channel;
+use crate::sync::Mutex;
 
 #[derive(Debug, PartialEq, Eq)]
 enum Met {
@@ -257,5 +258,41 @@ fn a_select_and_a_plain_receiver_share() {
         drop(tx);
         drop(rx);
         join(selecting);
+    });
+}
+
+#[test]
+fn a_peer_that_passed_a_select_at_work_is_seen_before_it_waits_again() {
+    check(|| {
+        let table = Table::new();
+        let waker = Arc::new(Mutex::new(None));
+        let (tx, rx) = channel::rendezvous();
+        let selecting = {
+            let waker = waker.clone();
+            table.spawn(move || {
+                // It is polled again whenever it is woken, and never ready.
+                let foreign = std::future::poll_fn(|cx| {
+                    *waker.lock() = Some(cx.waker().clone());
+                    std::task::Poll::<()>::Pending
+                });
+                block_on(async {
+                    crate::select! {
+                        got = rx.recv() => got.ok(),
+                        () = foreign => None,
+                    }
+                })
+            })
+        };
+        let waking = spawn(move || {
+            for _ in 0..2 {
+                let woken: Option<std::task::Waker> = waker.lock().take();
+                if let Some(woken) = woken {
+                    woken.wake();
+                }
+            }
+        });
+        assert!(block_on(tx.send(1)).is_ok());
+        assert_eq!(join(selecting), Some(1));
+        join(waking);
     });
 }

@@ -1,4 +1,5 @@
-//! The checker's types in the shape of those that the kernel uses.
+//! The checker's types in the shape of those that the crates use.
+#![allow(dead_code, reason = "each crate uses a part")]
 
 use std::fmt;
 
