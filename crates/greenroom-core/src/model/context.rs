@@ -92,7 +92,7 @@ fn a_deadline_and_a_cancel_race() {
         let table = Table::new();
         let root = table.root();
         let (above, cancel) = root.with_cancel();
-        let making = spawn(move || {
+        let making = table.spawn(move || {
             let context = above.with_timeout(SECOND);
             let seen = context.err();
             (context, seen)
@@ -109,7 +109,7 @@ fn a_deadline_and_a_cancel_race() {
         if let (Some(seen), Some(end)) = (seen, end) {
             assert_eq!(seen.is_deadline(), end.is_deadline());
         }
-        drop(context);
+        // At its end, not only when it is dropped.
         assert_eq!((table.timers(), root.registry().deadlines()), (0, 0));
     });
 }

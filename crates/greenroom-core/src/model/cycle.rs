@@ -195,3 +195,38 @@ fn who_was_answered_before_is_no_part_of_a_circle() {
         drop(players);
     });
 }
+
+#[test]
+fn two_waits_that_were_never_there_together_are_no_circle() {
+    check(|| {
+        let table = Table::new();
+        let mut first = Player::new(&table, 0);
+        let mut second = Player::new(&table, 1);
+        let third = Player::new(&table, 2);
+        let asked = End::new(1, &second.info);
+        let asks_another = End::new(0, &third.info);
+        let asks_back = End::new(2, &first.info);
+        // Parked for another, so that a search from the first one goes on to it.
+        second.wait_for(&asks_another);
+        let waiting = {
+            let asked = asked.clone();
+            spawn(move || {
+                first.wait_for(&asked);
+                first
+            })
+        };
+        let answering = {
+            let (asked, asks_back) = (asked.clone(), asks_back.clone());
+            spawn(move || {
+                asks_another.answer();
+                second.wait.end();
+                asked.answer();
+                second.wait_for(&asks_back);
+                second
+            })
+        };
+        let players = (join(waiting), join(answering));
+        assert_eq!((asked.refusals(), asks_back.refusals()), (0, 0));
+        drop((players, third));
+    });
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::check;
-use super::table::{Table, block_on, join, spawn};
+use super::table::{Table, block_on, join, poll_once, spawn};
 use crate::channel;
 use crate::time::after;
 
@@ -107,5 +107,18 @@ fn a_timer_that_is_polled_by_itself_is_not_missed() {
         table.advance(SECOND);
         join(waiting);
         assert_eq!(table.timers(), 0);
+    });
+}
+
+#[test]
+fn a_timer_that_changes_hands_as_it_fires_is_not_missed() {
+    check(|| {
+        let table = Table::new();
+        let _entered = crate::current::enter_driver(table.handle());
+        let mut after = after(SECOND);
+        assert!(poll_once(&mut after).is_pending());
+        let waiting = spawn(move || block_on(after));
+        table.advance(SECOND);
+        join(waiting);
     });
 }

@@ -123,3 +123,20 @@ fn a_ticker_serves_who_waits_whoever_sets_the_alarm() {
         assert_eq!(table.timers(), 0);
     });
 }
+
+#[test]
+fn an_alarm_that_is_set_beside_a_stop_is_forgotten() {
+    check(|| {
+        let table = Table::new();
+        let _entered = current::enter_driver(table.handle());
+        let timer = Arc::new(timer(SECOND));
+        let resetting = {
+            let timer = timer.clone();
+            table.spawn(move || timer.reset(SECOND * 5))
+        };
+        timer.stop();
+        join(resetting);
+        timer.stop();
+        assert_eq!(table.timers(), 0);
+    });
+}
