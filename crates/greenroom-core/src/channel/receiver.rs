@@ -34,7 +34,8 @@ impl<T> Receiver<T> {
     ///
     /// # Cancel safety
     /// Cancel safe: a value that was handed to the dropped future goes to the next receiver, before
-    /// all younger ones. The place in the queue is lost.
+    /// all younger ones. The place in the queue is lost. If the channel was closed meanwhile, others may
+    /// have been told so already; the value is stored then, and the next receive gets it.
     ///
     /// # Differences from Go
     /// Closed is an error, not a zero value with a flag.
