@@ -9,6 +9,8 @@ pub mod interop;
 mod latch;
 pub mod link;
 mod mailbox;
+#[cfg(all(test, greenroom_model))]
+mod model;
 pub mod monitor;
 mod reply;
 mod runtime;
@@ -16,6 +18,7 @@ mod scope;
 mod signals;
 mod station;
 pub mod supervision;
+mod sync;
 mod work;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};

@@ -19,7 +19,8 @@ use greenroom_core::cycle::{self, FarEnd};
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Driver, Id, Panic, current, unwind};
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 use crate::supervision::Apart;
 

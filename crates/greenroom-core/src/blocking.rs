@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
 use crate::current;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, Thread};
 
 /// The wait would block a thread that runs tasks: await the future instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Wake for Parker {
 pub(crate) fn wait_anywhere<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let parker = Arc::new(Parker {
-        thread: std::thread::current(),
+        thread: thread::current(),
         woken: AtomicBool::new(false),
     });
     let waker = Waker::from(parker.clone());
@@ -61,7 +61,7 @@ pub(crate) fn wait_anywhere<F: Future>(future: F) -> F::Output {
         }
         // Someone else may unpark this thread for reasons of their own.
         while !parker.woken.swap(false, Ordering::Acquire) {
-            std::thread::park();
+            thread::park();
         }
     }
 }

@@ -8,13 +8,13 @@
 //! 3. A task that nobody watches pays one swap at its end, and no lock.
 //! 4. No lock is held while a watcher is told or dropped.
 
+use crate::sync::atomic::AtomicU8;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::exit::ExitReason;
 use crate::id::Id;

@@ -21,6 +21,9 @@ use crate::strays::Strays;
 use crate::task::TaskInfo;
 use crate::unwind;
 
+#[cfg(all(test, greenroom_model))]
+use shuttle::thread_local;
+
 thread_local! {
     static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
 }
@@ -444,7 +447,7 @@ mod tests {
         }
     }
 
-    thread_local! {
+    std::thread_local! {
         static KEPT: RefCell<Option<Late>> = const { RefCell::new(None) };
     }
 

@@ -37,11 +37,12 @@
 //! a reply that was handed on. [`Registry::wait_graph`](crate::registry::Registry::wait_graph) shows it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use crate::id::Id;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::task::TaskInfo;
 
 /// The far end of a wait, as the one who made it knows it.

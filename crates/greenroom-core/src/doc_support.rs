@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use crate::current::{self, Handle};
 use crate::driver::{Alarm, Driver, Event, TimerKey};
 use crate::registry::Registry;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::task::Task;
 use crate::{Context, Id};
 

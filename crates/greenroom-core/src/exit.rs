@@ -5,11 +5,10 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::error::{Cause, ContextError};
 use crate::failure::Failure;
 use crate::id::Id;
+use crate::sync::Mutex;
 use crate::unwind;
 
 /// Why an actor or a task ended.

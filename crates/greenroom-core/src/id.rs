@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::NameError;
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Identifies an actor, task, scope, channel or context by its path, such as `root/store#1`.
 ///

@@ -14,9 +14,12 @@ pub mod error;
 mod exit;
 mod failure;
 mod id;
+#[cfg(all(test, greenroom_model))]
+mod model;
 pub mod registry;
 pub mod select;
 pub mod strays;
+mod sync;
 pub mod task;
 pub mod time;
 pub mod unwind;

@@ -1,6 +1,6 @@
 //! Panics that no scope, supervisor or handle is there to take.
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::exit::Panic;
 

@@ -6,18 +6,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::Poll;
 use std::time::Instant;
-
-use parking_lot::Mutex;
 
 use crate::bond::Bonds;
 use crate::context::{CancelCauseHandle, Context};
 use crate::cycle::{FarEnd, Parked};
 use crate::error::Cause;
 use crate::id::Id;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The future of a task, which never leaves the thread that made it.
 pub type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;

@@ -16,16 +16,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{self, Poll, Waker};
 
-use parking_lot::Mutex;
 use slab::Slab;
 
 use crate::current;
 use crate::driver::{self, EventKind, Operation};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::task::WaitKind;
 use crate::unwind;
 use crate::wait::Wait;

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::registry::TaskQuery;
 use greenroom_core::task::{LocalFuture, Task, TaskInfo};
 use greenroom_core::{Context, Panic, unwind};
-use parking_lot::Mutex;
 
 use super::Hub;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(super) type Make = Box<dyn FnOnce() -> LocalFuture + Send>;
 

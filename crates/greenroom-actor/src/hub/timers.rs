@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use greenroom_core::driver::{Alarm, TimerKey};
-use parking_lot::Mutex;
+
+use crate::sync::Mutex;
 
 /// All timers of a hub; the arbiter's own clock is asked for the first one only.
 #[derive(Default)]

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use crate::sync::Mutex;
 use greenroom_core::bond::Ending;
 use greenroom_core::{Id, Linked, unwind};
-use parking_lot::Mutex;
 
 use super::news::{News, Tidings};
 

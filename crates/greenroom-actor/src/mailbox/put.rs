@@ -14,11 +14,11 @@ use greenroom_core::error::Cause;
 use greenroom_core::task::{TaskInfo, WaitKind};
 use greenroom_core::unwind;
 use greenroom_core::wait::Wait;
-use parking_lot::Mutex;
 
 use super::{BoxedEnvelope, Overflow, room};
 use crate::actor::Actor;
 use crate::runtime::Core;
+use crate::sync::Mutex;
 
 /// Why an envelope did not get in.
 pub(crate) enum PutError {

@@ -11,11 +11,11 @@ use greenroom_core::error::ContextError;
 use greenroom_core::task::{TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
 use greenroom_core::{Id, current};
-use parking_lot::Mutex;
 
 use super::BoxedEnvelope;
 use super::put::{PutError, Target};
 use crate::actor::Actor;
+use crate::sync::Mutex;
 
 /// Waits for room and puts the envelope there. On error it is back in the slot.
 pub(super) async fn wait<A: Actor>(

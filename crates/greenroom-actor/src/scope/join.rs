@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
+use crate::sync::Mutex;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::{Cause, ContextError};
 use greenroom_core::task::{TaskInfo, WaitKind};
 use greenroom_core::wait::Wait;
 use greenroom_core::{ExitReason, Failure, Id, Linked, Panic, current, unwind};
-use parking_lot::Mutex;
 
 /// Why a joined task gave no value.
 #[derive(Debug, Clone)]

@@ -2,10 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{self, Poll, Waker};
-
-use parking_lot::Mutex;
 
 use super::party::{Claim, Party};
 use super::state::{Refused, State, Step};
@@ -13,6 +10,8 @@ use crate::current;
 use crate::error::ContextError;
 use crate::id::Id;
 use crate::select::Attempt;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::task::WaitKind;
 use crate::unwind;
 use crate::wait::Wait;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::chan::Chan;
 use super::error::{RecvBlockingError, TryRecvError};
@@ -10,6 +9,7 @@ use super::recv::{Recv, RecvMany};
 use super::stream::ReceiverStream;
 use crate::blocking::{self, OnArbiter};
 use crate::id::Id;
+use crate::sync::atomic::Ordering;
 
 /// The receiving end of a channel. Cloning gives another handle to the same end: each value goes to
 /// one receiver.
@@ -34,7 +34,8 @@ impl<T> Receiver<T> {
     ///
     /// # Cancel safety
     /// Cancel safe: a value that was handed to the dropped future goes to the next receiver, before
-    /// all younger ones. The place in the queue is lost.
+    /// all younger ones. The place in the queue is lost. If the channel was closed meanwhile, others may
+    /// have been told so already; the value is stored then, and the next receive gets it.
     ///
     /// # Differences from Go
     /// Closed is an error, not a zero value with a flag.

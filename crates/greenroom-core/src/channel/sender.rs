@@ -1,7 +1,6 @@
 //! The sending end.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::chan::Chan;
@@ -11,6 +10,7 @@ use super::send::{Send, SendFrom};
 use super::sink::SenderSink;
 use super::state::Refused;
 use crate::id::Id;
+use crate::sync::atomic::Ordering;
 use crate::{blocking, current};
 
 /// The sending end of a channel. Cloning gives another handle to the same end.

@@ -20,12 +20,10 @@
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
 //! the drop of another node runs. Inside a node's lock only the waker's slot of a claim is locked.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use slab::Slab;
 
 use super::Context;
@@ -38,6 +36,9 @@ use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::Registry;
 use crate::select::Watcher;
+use crate::sync::Mutex;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::unwind;
 
 pub(super) struct Root {

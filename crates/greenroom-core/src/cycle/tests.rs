@@ -1,11 +1,10 @@
 use std::panic::Location;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
-
-use parking_lot::Mutex;
 
 use super::*;
 use crate::current;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
 use crate::task::{TaskKind, WaitKind};
 use crate::wait::Wait;
 

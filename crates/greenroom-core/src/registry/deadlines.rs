@@ -1,7 +1,6 @@
 //! The contexts that have a deadline.
 
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -9,6 +8,7 @@ use dashmap::DashMap;
 use super::{DeadlineRecord, Registry};
 use crate::context::Node;
 use crate::error::{Cause, ContextError};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Names the entry of one context; entries made later have larger keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

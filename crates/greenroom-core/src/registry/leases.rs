@@ -19,11 +19,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
-use parking_lot::Mutex;
 use serde::Serializer;
 
 use super::Registry;
 use crate::id::Id;
+use crate::sync::Mutex;
 
 /// Whether a lease is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

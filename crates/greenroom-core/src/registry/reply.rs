@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use parking_lot::Mutex;
-
 use crate::driver::{self, EventKind};
 use crate::id::Id;
+use crate::sync::Mutex;
 use crate::unwind;
 
 /// Answers one query of the registry, once. Dropping it says that there will be no answer.

@@ -5,13 +5,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{self, Poll};
 
-use parking_lot::Mutex;
-
 use super::Registry;
 use super::reply::{Answer, Reply};
 use crate::current;
 use crate::error::Cause;
 use crate::id::Id;
+use crate::sync::Mutex;
 use crate::task::TaskInfo;
 
 /// Keeps tasks and answers for them: the hub of an arbiter.

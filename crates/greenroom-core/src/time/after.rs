@@ -4,17 +4,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use crate::channel::Claim;
 use crate::current;
 use crate::driver::{Alarm, Driver, TimerKey};
 use crate::id::Id;
 use crate::select::{Signal, Watcher};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::unwind;
 
 /// Completes once, after a duration of the runtime's time, with the instant at which it did.

@@ -11,12 +11,9 @@
 //! 4. A stop and a reset forget the alarm. If another thread is setting it just then, that one finds
 //!    its number gone and forgets it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use super::schedule::{Ring, Schedule};
 use crate::channel::{Claim, Line, Party, Taken};
@@ -24,6 +21,8 @@ use crate::current;
 use crate::driver::{self, Alarm, Driver, EventKind, Operation, TimerKey};
 use crate::id::Id;
 use crate::select::Attempt;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::unwind;
 
 pub(super) struct Bell {

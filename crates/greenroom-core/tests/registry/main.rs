@@ -6,6 +6,7 @@ mod actors;
 mod groups;
 mod hubs;
 mod leases;
+mod model;
 mod snapshots;
 
 use std::any::Any;
