@@ -332,6 +332,8 @@ pub enum WaitKind {
     Limit,
     /// Waits for a lease.
     Lease,
+    /// Waits for permits, or for an item of a pool.
+    Permit,
 }
 
 /// The waits of a task. Most have one at most; a task that polls several futures may have more.

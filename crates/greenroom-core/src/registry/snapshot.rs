@@ -11,6 +11,7 @@ use serde::Serializer;
 
 use super::Registry;
 use super::leases::{LeaseHop, LeaseRecord};
+use super::permits::PermitRecord;
 use super::registered::{ActorState, Registered};
 use super::reply::Reply;
 use super::sources::TaskQuery;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub leases: Vec<LeaseRecord>,
     /// The cycles of tasks that wait for each other's leases; see [`Registry::lease_cycles`].
     pub lease_cycles: Vec<Vec<LeaseHop>>,
+    /// The owners whose permits or items are held or waited for, sorted by id.
+    pub permits: Vec<PermitRecord>,
     /// The hubs whose tasks are missing here, since they did not answer in time; sorted.
     pub unanswered: Vec<String>,
 }
@@ -131,7 +134,7 @@ pub struct DeadlineRecord {
 }
 
 impl Registry {
-    /// Records everything that lives: actors, tasks, deadlines, groups and leases.
+    /// Records everything that lives: actors, tasks, deadlines, groups, leases and permits.
     ///
     /// The hubs are asked for their tasks and answer at their next turn. It waits for them, for no
     /// longer than `patience` on the clock of the context's runtime, and names those that did not
@@ -229,6 +232,7 @@ impl Registry {
             groups: self.groups(),
             leases: self.leases(now),
             lease_cycles: self.lease_cycles(),
+            permits: self.permits(now),
             unanswered,
         }
     }
