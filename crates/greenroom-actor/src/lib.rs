@@ -24,8 +24,8 @@ pub use blocking::blocking;
 pub use mailbox::Overflow;
 pub use reply::ReplyTo;
 pub use runtime::{
-    Alive, Builder, Living, LookupError, Placement, Runtime, RuntimeError, ShutdownReport,
-    SingleThread, SingleThreadBuilder,
+    Alive, ArmedTimer, Builder, Held, HeldKind, Living, LookupError, Placement, Runtime,
+    RuntimeError, ShutdownReport, SingleThread, SingleThreadBuilder, Taker,
 };
 pub use scope::{
     Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,

@@ -122,6 +122,11 @@ impl Hub {
         self.tasks.lock().get(slot)?.clone()
     }
 
+    /// Returns the timers that are set, in the order in which they fire.
+    pub(crate) fn timers(&self) -> Vec<(Instant, Arc<dyn Alarm>)> {
+        self.timers.list()
+    }
+
     /// Takes the panics that nobody else was there to take.
     pub(crate) fn take_strays(&self) -> Vec<Panic> {
         std::mem::take(&mut *self.strays.lock())

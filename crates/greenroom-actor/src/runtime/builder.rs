@@ -14,11 +14,55 @@ use crate::engine::arbiter;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
     arbiters: Option<usize>,
+    tracks_addresses: bool,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { arbiters: None }
+        Self {
+            arbiters: None,
+            tracks_addresses: false,
+        }
+    }
+
+    /// Makes the runtime know who has the addresses of each actor, for [`Runtime::alive`](super::Runtime::alive): which circles
+    /// keep actors alive, and whose address does.
+    ///
+    /// Off by default, since each clone, send and drop of an address then costs a lock of its actor, and
+    /// a clone an allocation. An address is taken to be with the task that made it, or sent through it
+    /// last; who was given one and never used it is not known.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::{Actor, ActorContext, Address, Handler, Runtime};
+    /// #[derive(Default)]
+    /// struct Node(Option<Address<Node>>);
+    /// impl Actor for Node {}
+    /// struct Meet(Address<Node>);
+    /// impl Handler<Meet> for Node {
+    ///     type Reply = ();
+    ///     async fn handle(&mut self, Meet(other): Meet, _cx: &mut ActorContext<Self>) {
+    ///         self.0 = Some(other.clone()); // Kept: a circle, if the other does the same.
+    ///     }
+    /// }
+    /// let runtime = Runtime::builder().arbiters(1).track_addresses(true).build()?;
+    /// let inside = runtime.clone();
+    /// runtime.block_on(|scope| async move {
+    ///     let a = scope.spawn(Node::default).await?;
+    ///     let b = scope.spawn(Node::default).await?;
+    ///     a.ask(Meet(b.clone())).await?;
+    ///     b.ask(Meet(a.clone())).await?;
+    ///     assert!(inside.alive().await.address_circles.is_empty(), "we have both addresses");
+    ///     drop((a, b));
+    ///     let alive = inside.alive().await;
+    ///     assert_eq!(alive.address_circles.len(), 1, "{alive}");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub fn track_addresses(mut self, tracks: bool) -> Self {
+        self.tracks_addresses = tracks;
+        self
     }
 
     /// Sets the number of arbiters, each a thread. By default there is one for each core.
@@ -31,6 +75,7 @@ impl Builder {
     pub fn single_thread(self) -> SingleThreadBuilder {
         SingleThreadBuilder {
             paused: false,
+            tracks_addresses: self.tracks_addresses,
             seed: None,
             driver: None,
         }
@@ -57,6 +102,7 @@ impl Builder {
             Some(threads.system),
             Home {
                 is_single: false,
+                tracks_addresses: self.tracks_addresses,
                 tokio: threads.tokio,
             },
         )))
@@ -69,6 +115,7 @@ pub(super) type MakeDriver = Box<dyn FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver>>
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct SingleThreadBuilder {
     paused: bool,
+    tracks_addresses: bool,
     seed: Option<u64>,
     driver: Option<MakeDriver>,
 }
@@ -78,6 +125,12 @@ impl SingleThreadBuilder {
     /// timer at once.
     pub fn paused(mut self) -> Self {
         self.paused = true;
+        self
+    }
+
+    /// Makes the runtime know who has the addresses of each actor; see [`Builder::track_addresses`].
+    pub fn track_addresses(mut self, tracks: bool) -> Self {
+        self.tracks_addresses = tracks;
         self
     }
 
@@ -106,7 +159,7 @@ impl SingleThreadBuilder {
     ///   block.
     /// - [`RuntimeError::Start`]: the system refused what the thread needs.
     pub fn build(self) -> Result<SingleThread, RuntimeError> {
-        SingleThread::start(self.paused, self.seed, self.driver)
+        SingleThread::start(self.paused, self.seed, self.driver, self.tracks_addresses)
     }
 }
 

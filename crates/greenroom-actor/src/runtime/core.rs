@@ -31,6 +31,7 @@ pub(crate) struct Core {
     // How many waits for another's user code the actors have begun.
     waits: AtomicU64,
     is_single: bool,
+    tracks_addresses: bool,
     pub(super) ended: Latch,
     pub(super) system: Mutex<Option<JoinHandle<()>>>,
     state: Mutex<State>,
@@ -54,7 +55,7 @@ impl Core {
     ) -> Arc<Self> {
         let id = Id::root();
         let registry = Registry::new();
-        let is_single = home.is_single;
+        let (is_single, tracks_addresses) = (home.is_single, home.tracks_addresses);
         let (context, cancel) = Context::root(id.clone(), keeper.handle(), registry.clone());
         let context = context.with_value(home);
         for hub in &hubs {
@@ -72,6 +73,7 @@ impl Core {
             next: AtomicUsize::new(0),
             waits: AtomicU64::new(0),
             is_single,
+            tracks_addresses,
             ended,
             system: Mutex::new(system),
             state: Mutex::default(),
@@ -96,6 +98,10 @@ impl Core {
 
     pub(crate) fn is_single(&self) -> bool {
         self.is_single
+    }
+
+    pub(crate) fn tracks_addresses(&self) -> bool {
+        self.tracks_addresses
     }
 
     /// Returns the arbiter for something that is placed here from wherever this is called.

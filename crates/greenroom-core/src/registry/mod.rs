@@ -40,7 +40,8 @@ pub use permits::{
 };
 pub use registered::{ActorState, Registered};
 pub use reply::Reply;
-pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
+pub(crate) use snapshot::seconds;
+pub use snapshot::{ActorRecord, AddressRecord, DeadlineRecord, Snapshot, TaskRecord};
 pub use sources::{Cancelling, TaskQuery, TaskSource};
 
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.

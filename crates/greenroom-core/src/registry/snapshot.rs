@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,7 +19,7 @@ use super::sources::TaskQuery;
 use crate::context::Context;
 use crate::current;
 use crate::id::{Id, Name};
-use crate::task::{TaskInfo, TaskKind, Waiting};
+use crate::task::{TaskInfo, TaskKind, WaitRecord, Waiting};
 use crate::time::After;
 
 /// Everything that lives in a runtime. Made by [`Registry::snapshot`].
@@ -64,6 +65,8 @@ pub struct TaskRecord {
     pub alive: Duration,
     /// What it waits for, or `None` while it runs or waits for something foreign.
     pub waiting: Option<Waiting>,
+    /// All that it waits for, in the order in which the waits began.
+    pub waits: Vec<WaitRecord>,
 }
 
 impl TaskRecord {
@@ -78,6 +81,7 @@ impl TaskRecord {
             spawned_at: info.spawned_at.to_string(),
             alive: now.saturating_duration_since(info.since),
             waiting: info.waiting(),
+            waits: info.wait_records(now),
         }
     }
 }
@@ -104,10 +108,38 @@ pub struct ActorRecord {
     /// The name of its strategy, if it is a supervisor; its children have it as their parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<&'static str>,
+    /// How many strong addresses keep it alive, if that is known.
+    pub addresses: Option<usize>,
+    /// Who has them, the oldest first, if addresses are tracked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub address_records: Vec<AddressRecord>,
+}
+
+/// A strong address of an actor.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct AddressRecord {
+    /// The task that made it, or that sent through it last; `None` outside our tasks.
+    pub task: Option<Id>,
+    /// Where it was made, as `file:line:column`.
+    pub place: String,
+    /// For how long it has lived, in the runtime's time; serialized as seconds.
+    #[serde(serialize_with = "seconds")]
+    pub lasts: Duration,
+}
+
+impl AddressRecord {
+    /// Records an address.
+    #[must_use]
+    pub fn new(task: Option<Id>, place: String, lasts: Duration) -> Self {
+        Self { task, place, lasts }
+    }
 }
 
 impl ActorRecord {
     pub(super) fn new(record: &dyn Registered, registered: Option<Name>, now: Instant) -> Self {
+        // Before the mailbox is looked at, which may take a sender.
+        let (addresses, address_records) = (record.addresses(), record.address_records(now));
         let (mailbox_depth, mailbox_capacity) = record.mailbox();
         Self {
             task: TaskRecord::new(record.info(), now),
@@ -118,6 +150,8 @@ impl ActorRecord {
             mailbox_capacity,
             restarts: record.restarts(),
             strategy: record.strategy(),
+            addresses,
+            address_records,
         }
     }
 }
@@ -182,7 +216,11 @@ impl Registry {
             }
         }
         let mut tasks = Vec::new();
-        let mut timer = After::new(context.driver().driver().clone(), patience);
+        let mut timer = After::new(
+            context.driver().driver().clone(),
+            patience,
+            Location::caller(),
+        );
         std::future::poll_fn(|cx| {
             asked.retain_mut(|(name, answer)| match answer.poll(cx.waker()) {
                 Poll::Pending => true,
@@ -238,7 +276,7 @@ impl Registry {
     }
 }
 
-pub(super) fn seconds<S: Serializer>(
+pub(crate) fn seconds<S: Serializer>(
     duration: &Duration,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 use futures_core::Stream;
 use greenroom_actor::{Actor, ActorContext, Handler, HandlerLater, Kept, ReplyTo};
 use greenroom_core::context::CancelCauseHandle;
-use greenroom_core::registry::{PermitBoard, PermitKind, PermitNumbers};
+use greenroom_core::registry::{PermitBoard, PermitKind, PermitNumbers, PermitParty};
 use greenroom_core::{Context, Panic, Result, current, unwind};
 
 use super::error::{GetError, TryGetError};
@@ -41,6 +41,8 @@ pub(super) struct Shelf<T: Send + 'static> {
     closed: Vec<ReplyTo<()>>,
     /// There from the first start on.
     board: Option<PermitBoard>,
+    /// Whose message is in hand, until that one is served or is shown to wait.
+    asks: Option<(u64, PermitParty)>,
     pub(super) numbers: Arc<PermitNumbers>,
 }
 
@@ -68,6 +70,7 @@ impl<T: Send + 'static> Shelf<T> {
             store,
             closed: Vec::new(),
             board: None,
+            asks: None,
             numbers: Arc::default(),
         }
     }
@@ -76,6 +79,25 @@ impl<T: Send + 'static> Shelf<T> {
         match &self.board {
             Some(board) => board,
             None => unreachable!("it is there before the first message"),
+        }
+    }
+
+    fn show_holder(&mut self, number: u64) {
+        match self.asks.take_if(|(asks, _)| *asks == number) {
+            Some((_, party)) => self.board().hold(number, party),
+            None => self.board().grant(number, current::turn()),
+        }
+    }
+
+    fn show_refused(&mut self, number: u64) {
+        if self.asks.take_if(|(asks, _)| *asks == number).is_none() {
+            self.board().leave(number);
+        }
+    }
+
+    fn show_waiter(&mut self) {
+        if let Some((number, party)) = self.asks.take() {
+            self.board().wait(number, party);
         }
     }
 
@@ -144,7 +166,7 @@ impl<T: Send + 'static> Owner<T> {
             match act {
                 Act::Hand(item, asker) => self.hand(item, asker, cx),
                 Act::Refuse(asker, why) => {
-                    self.shelf.board().leave(asker.number);
+                    self.shelf.show_refused(asker.number);
                     asker.refuse(why);
                 }
                 Act::Check(number, item, context) => self.check(number, item, &context, cx),
@@ -171,8 +193,8 @@ impl<T: Send + 'static> Owner<T> {
         match cx.address() {
             Some(address) => {
                 // Shown before the holder can go on.
-                self.shelf.board().grant(asker.number, current::turn());
                 let number = asker.number;
+                self.shelf.show_holder(number);
                 let pool = Pool::new(address, cx.scope(), self.shelf.numbers.clone());
                 asker.hand(Pooled::new(item.into_inner(), number, pool));
             }
@@ -278,13 +300,14 @@ impl<T: Send + 'static> HandlerLater<Get> for Owner<T> {
     ) {
         let (reply, context) = (Reply::Waits(reply), cx.context().clone());
         self.expire(cx);
-        self.shelf.board().wait(number, party);
+        self.shelf.asks = Some((number, party));
         let refused = self.shelf.store.get(Asker {
             number,
             context,
             reply,
         });
         self.settle(refused, cx);
+        self.shelf.show_waiter();
     }
 }
 
@@ -299,13 +322,14 @@ impl<T: Send + 'static> HandlerLater<TryGet> for Owner<T> {
     ) {
         let (reply, context) = (Reply::Tries(reply), cx.context().clone());
         self.expire(cx);
-        self.shelf.board().wait(number, party);
+        self.shelf.asks = Some((number, party));
         let act = self.shelf.store.try_get(Asker {
             number,
             context,
             reply,
         });
         self.settle(Some(act), cx);
+        self.shelf.show_waiter();
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use greenroom_core::registry::{PermitKind, PermitRecord};
 use greenroom_core::task::WaitKind;
-use greenroom_core::time::Durations;
+use greenroom_core::time::{Durations, sleep};
 use greenroom_core::{Context, current};
 use greenroom_patterns::semaphore::Semaphore;
 
@@ -77,17 +77,17 @@ fn who_was_granted_is_shown_as_a_holder_since_then() {
         let waiting = semaphore.clone();
         let waiter = scope.go(async move {
             let permit = waiting.acquire().await?;
-            idle().await?;
+            sleep(9.millis()).await?;
             drop(permit);
             Ok(())
         });
         idle().await?;
         drop(first);
-        greenroom_core::time::sleep(500.micros()).await?;
+        idle().await?;
         let records = shown(&context);
         assert!(records[0].waiters.is_empty());
         assert_eq!(records[0].holders[0].task.as_ref(), waiter.id());
-        assert_eq!(records[0].holders[0].lasts, 500.micros());
+        assert_eq!(records[0].holders[0].lasts, 1.millis());
         waiter.await?;
         Ok(())
     });
