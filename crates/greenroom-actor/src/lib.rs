@@ -32,8 +32,8 @@ pub use mailbox::Overflow;
 pub use monitor::{Down, Monitor};
 pub use reply::ReplyTo;
 pub use runtime::{
-    Alive, Builder, Ending, HowEnded, Living, LookupError, Placement, Runtime, RuntimeError,
-    ShutdownReport, SingleThread, SingleThreadBuilder, Stuck,
+    Alive, ArmedTimer, Builder, Ending, Held, HeldKind, HowEnded, Living, LookupError, Placement,
+    Runtime, RuntimeError, ShutdownReport, SingleThread, SingleThreadBuilder, Stuck, Taker,
 };
 pub use scope::{
     Branch, CollectedErrors, IdleError, JoinError, JoinHandle, OnError, Place, Scope, ScopeError,

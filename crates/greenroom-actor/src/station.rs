@@ -4,20 +4,20 @@ use std::any::Any;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use greenroom_core::channel::WeakSender;
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::registry::{ActorState, Doing, Registered};
+use greenroom_core::registry::{ActorState, AddressRecord, Doing, Registered};
 use greenroom_core::task::TaskInfo;
 use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
 use slab::Slab;
 
 use crate::actor::Actor;
-use crate::address::{Address, WeakAddress};
+use crate::address::{Address, Tickets, WeakAddress};
 use crate::engine::HostedAddress;
 use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
@@ -43,6 +43,8 @@ pub(crate) struct Station<A: Actor> {
     /// What it does about its children, if it is a supervisor.
     pub(crate) supervises: Option<&'static str>,
     pub(crate) work: Work,
+    /// Who has its addresses, if the runtime is to know that.
+    pub(crate) tickets: Option<Arc<Tickets>>,
     restarts: AtomicU64,
     state: AtomicU8,
 }
@@ -63,6 +65,7 @@ pub(crate) struct Parts<A: Actor> {
 impl<A: Actor> Station<A> {
     pub(crate) fn new(parts: Parts<A>) -> Arc<Self> {
         let work = Work::new(parts.info.since);
+        let tickets = parts.scope.core.tracks_addresses().then(Arc::default);
         Arc::new_cyclic(|me| Self {
             info: Arc::new(parts.info.with_cancel(parts.cancel.clone())),
             scope: parts.scope,
@@ -78,6 +81,7 @@ impl<A: Actor> Station<A> {
             leash: parts.leash,
             supervises: parts.supervises,
             work,
+            tickets,
             restarts: AtomicU64::new(0),
             state: AtomicU8::new(0),
         })
@@ -164,6 +168,15 @@ impl<A: Actor> Registered for Station<A> {
 
     fn doing(&self) -> Option<Doing> {
         self.work.doing()
+    }
+
+    fn addresses(&self) -> Option<usize> {
+        Some(self.mailbox.senders())
+    }
+
+    fn address_records(&self, now: Instant) -> Vec<AddressRecord> {
+        let tickets = self.tickets.as_ref();
+        tickets.map_or_else(Vec::new, |tickets| tickets.records(now))
     }
 
     fn cancel(&self, cause: Cause) {

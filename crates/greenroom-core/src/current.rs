@@ -25,7 +25,7 @@ use crate::unwind;
 use shuttle::thread_local;
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false }) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current { driver: None, task: None, context: None, watch: None, is_arbiter: false, turn: None }) };
 }
 
 struct Current {
@@ -36,6 +36,8 @@ struct Current {
     watch: Option<WakerKey>,
     // Whether the thread is an arbiter's, also while it polls foreign tasks, which see no driver.
     is_arbiter: bool,
+    // When the turn of the driver began, if that has turns.
+    turn: Option<Instant>,
 }
 
 type WakerKey = (usize, usize);
@@ -166,7 +168,7 @@ impl Drop for Watched {
 }
 
 enum Undo {
-    Driver(Option<Handle>),
+    Driver(Option<Handle>, Option<Instant>),
     Task(Option<Arc<TaskInfo>>, Option<Context>, Option<WakerKey>),
     Context(Option<Context>, Option<WakerKey>),
     Arbiter(bool),
@@ -177,7 +179,7 @@ enum Undo {
 impl fmt::Debug for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Driver(_) => "Driver",
+            Self::Driver(..) => "Driver",
             Self::Task(..) => "Task",
             Self::Context(..) => "Context",
             Self::Arbiter(_) => "Arbiter",
@@ -191,7 +193,10 @@ impl Drop for Entered {
         // What was current goes with the guard, after the borrow ends: a context may hold a user's
         // value, whose destructor may ask what is current.
         with(|current| match &mut self.0 {
-            Undo::Driver(before) => std::mem::swap(&mut current.driver, before),
+            Undo::Driver(before, turn) => {
+                std::mem::swap(&mut current.driver, before);
+                current.turn = *turn;
+            }
             Undo::Task(task, context, watch) => {
                 std::mem::swap(&mut current.task, task);
                 std::mem::swap(&mut current.context, context);
@@ -235,7 +240,7 @@ fn read<R>(f: impl FnOnce(&Current) -> Option<R>) -> Option<R> {
 
 /// Makes a driver current until the guard is dropped.
 pub fn enter_driver(handle: Handle) -> Entered {
-    entered(|c| Undo::Driver(c.driver.replace(handle)))
+    entered(|c| Undo::Driver(c.driver.replace(handle), c.turn.take()))
 }
 
 /// Says, until the guard is dropped, that this thread runs tasks, whatever it polls.
@@ -412,6 +417,18 @@ fn compare(current: &Current, told: Option<&Arc<TaskInfo>>) -> Waiter {
 #[must_use]
 pub fn now() -> Instant {
     driver().map_or_else(Instant::now, |driver| driver.now())
+}
+
+/// Sets when the turn of this arbiter began; it is told for as long as its driver is current.
+pub fn set_turn(began: Instant) {
+    with(|current| current.turn = Some(began));
+}
+
+/// Returns when the turn of this arbiter began: the time to a few polls, for the price of none. For
+/// reports of how long something lasts. Outside an arbiter it is [`now`].
+#[must_use]
+pub fn turn() -> Instant {
+    read(|c| c.turn).unwrap_or_else(now)
 }
 
 /// Chooses one of `options` through the current driver; outside a runtime, at random.

@@ -10,6 +10,7 @@
 //! 3. No lock of the kernel is held while a driver is called.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,6 +64,57 @@ pub trait Alarm: Send + Sync {
     /// Returns whose alarm it is, for reports.
     fn owner(&self) -> Option<Id> {
         None
+    }
+
+    /// Returns where it comes from, for reports.
+    fn origin(&self) -> Option<AlarmOrigin> {
+        None
+    }
+}
+
+/// Where an alarm comes from, for reports.
+#[derive(Clone, Debug)]
+pub struct AlarmOrigin {
+    /// What it is for.
+    pub kind: AlarmKind,
+    /// The task or the actor that wanted it, or `None` outside our tasks.
+    pub task: Option<Id>,
+    /// Where that was.
+    pub place: &'static Location<'static>,
+    /// When that was, in the runtime's time. One that repeats keeps it.
+    pub since: Instant,
+}
+
+/// What an alarm is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AlarmKind {
+    /// A sleep, or another wait for a time.
+    Sleep,
+    /// A timer that may be stopped and set again.
+    Timer,
+    /// A ticker.
+    Ticker,
+    /// The deadline of a context.
+    Deadline,
+    /// A message of an actor to itself.
+    Message,
+    /// A message of an actor to itself, again and again.
+    Interval,
+}
+
+impl AlarmOrigin {
+    /// Describes an alarm of the current task.
+    #[must_use]
+    pub fn current(kind: AlarmKind, place: &'static Location<'static>, since: Instant) -> Self {
+        let task = current::task_id();
+        Self {
+            kind,
+            task,
+            place,
+            since,
+        }
     }
 }
 

@@ -7,10 +7,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bond::Bonds;
 use crate::context::{CancelCauseHandle, Context};
+use crate::current;
 use crate::cycle::{FarEnd, Parked};
 use crate::error::Cause;
 use crate::id::Id;
@@ -149,15 +150,26 @@ impl TaskInfo {
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
         let waits = self.waits.lock();
-        waits.last.as_ref().map(|(_, waiting)| waiting.clone())
+        waits.last.as_ref().map(|(_, wait)| wait.waiting.clone())
     }
 
     /// Returns all that it waits for, in the order in which the waits began.
     #[must_use]
     pub fn waits(&self) -> Vec<Waiting> {
         let waits = self.waits.lock();
-        let last = waits.last.iter().map(|(_, waiting)| waiting);
-        waits.earlier.values().chain(last).cloned().collect()
+        waits.all().map(|wait| wait.waiting.clone()).collect()
+    }
+
+    /// Records all that it waits for, in the order in which the waits began; `now` is the runtime's time.
+    #[must_use]
+    pub fn wait_records(&self, now: Instant) -> Vec<WaitRecord> {
+        let waits = self.waits.lock();
+        let record = |wait: &Begun| WaitRecord {
+            waiting: wait.waiting.clone(),
+            message: wait.message,
+            lasts: now.saturating_duration_since(wait.since),
+        };
+        waits.all().map(record).collect()
     }
 
     /// Returns for whom it waits, if it is certain that it does nothing else; see [`cycle`](crate::cycle).
@@ -183,15 +195,21 @@ impl TaskInfo {
         (waits.last, waits.earlier) = (None, BTreeMap::new());
         let ends = std::mem::take(&mut waits.ends);
         if let Some(waiting) = waiting {
-            let _key = waits.begin(waiting);
+            let _key = waits.begin(Begun::now(waiting, None));
         }
         drop(waits);
         drop(ends);
     }
 
-    pub(crate) fn begin_wait(&self, waiting: Waiting, end: Option<Arc<dyn FarEnd>>) -> u64 {
+    pub(crate) fn begin_wait(
+        &self,
+        waiting: Waiting,
+        message: Option<&'static str>,
+        end: Option<Arc<dyn FarEnd>>,
+    ) -> u64 {
+        let begun = Begun::now(waiting, message);
         let mut waits = self.waits.lock();
-        let key = waits.begin(waiting);
+        let key = waits.begin(begun);
         if let Some(end) = end {
             waits.ends.push((key, end));
         }
@@ -308,6 +326,40 @@ pub struct Waiting {
     pub on: Option<Id>,
 }
 
+/// A wait of a task, as a snapshot shows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct WaitRecord {
+    /// Of what kind, and on what.
+    #[serde(flatten)]
+    pub waiting: Waiting,
+    /// The type of the message whose reply it waits for, if it is an ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<&'static str>,
+    /// For how long it has lasted, in the runtime's time, counted from when the turn of its arbiter began;
+    /// serialized as seconds.
+    #[serde(serialize_with = "crate::registry::seconds")]
+    pub lasts: Duration,
+}
+
+/// A wait that has begun.
+#[derive(Debug)]
+struct Begun {
+    waiting: Waiting,
+    message: Option<&'static str>,
+    since: Instant,
+}
+
+impl Begun {
+    fn now(waiting: Waiting, message: Option<&'static str>) -> Self {
+        Self {
+            waiting,
+            message,
+            since: current::turn(),
+        }
+    }
+}
+
 /// What a waiting task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -335,23 +387,30 @@ pub enum WaitKind {
     Limit,
     /// Waits for a lease.
     Lease,
+    /// Waits for permits, or for an item of a pool.
+    Permit,
 }
 
 /// The waits of a task. Most have one at most; a task that polls several futures may have more.
 #[derive(Debug, Default)]
 struct Waits {
     begun: u64,
-    last: Option<(u64, Waiting)>,
-    earlier: BTreeMap<u64, Waiting>,
+    last: Option<(u64, Begun)>,
+    earlier: BTreeMap<u64, Begun>,
     // Of those waits of an actor whose far end is known. Apart, since nearly no wait has one.
     ends: Vec<(u64, Arc<dyn FarEnd>)>,
     parked: Option<(u64, Parked)>,
 }
 
 impl Waits {
-    fn begin(&mut self, waiting: Waiting) -> u64 {
+    fn all(&self) -> impl Iterator<Item = &Begun> {
+        let last = self.last.iter().map(|(_, wait)| wait);
+        self.earlier.values().chain(last)
+    }
+
+    fn begin(&mut self, wait: Begun) -> u64 {
         self.begun += 1;
-        if let Some((key, before)) = self.last.replace((self.begun, waiting)) {
+        if let Some((key, before)) = self.last.replace((self.begun, wait)) {
             self.earlier.insert(key, before);
         }
         self.begun

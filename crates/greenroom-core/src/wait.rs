@@ -19,6 +19,7 @@ use crate::task::{TaskInfo, TaskKind, WaitKind, Waiting};
 #[derive(Debug)]
 pub struct Wait {
     kind: WaitKind,
+    message: Option<&'static str>,
     registration: Option<Registration>,
     // The task that is said to wait, which may not be the one that drops this, and for which wait.
     told: Option<(Arc<TaskInfo>, u64)>,
@@ -30,9 +31,17 @@ impl Wait {
     pub const fn new(kind: WaitKind) -> Self {
         Self {
             kind,
+            message: None,
             registration: None,
             told: None,
         }
+    }
+
+    /// Says the type of the message whose reply is waited for.
+    #[must_use]
+    pub const fn with_message(mut self, message: &'static str) -> Self {
+        self.message = Some(message);
+        self
     }
 
     /// Returns how the current context ended, if it has. An operation that has not begun asks this
@@ -113,7 +122,7 @@ impl Wait {
                 TaskKind::Actor => end(),
                 _ => None,
             };
-            let key = task.begin_wait(Waiting { kind, on }, end);
+            let key = task.begin_wait(Waiting { kind, on }, self.message, end);
             (task, key)
         });
     }

@@ -89,6 +89,7 @@ impl<A: Actor> ActorContext<A> {
     /// Returns the actor's address, or `None` when the last one is gone and the actor only finishes
     /// what it has.
     #[must_use]
+    #[track_caller]
     pub fn address(&self) -> Option<Address<A>> {
         self.address.upgrade()
     }
@@ -125,6 +126,7 @@ impl<A: Actor> ActorContext<A> {
     /// Sends the actor a message after a duration of the runtime's time, beside its mailbox.
     ///
     /// A restart and the end of the actor forget it.
+    #[track_caller]
     pub fn after<M>(&mut self, delay: Duration, message: M) -> TimerId
     where
         A: HandlerLater<M>,
@@ -141,6 +143,7 @@ impl<A: Actor> ActorContext<A> {
     ///
     /// # Errors
     /// [`TimerError::ZeroPeriod`]: the period is zero.
+    #[track_caller]
     pub fn every<M>(
         &mut self,
         period: Duration,

@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use greenroom_core::driver::{Alarm, Driver, TimerKey};
+use greenroom_core::driver::{Alarm, AlarmKind, AlarmOrigin, Driver, TimerKey};
 use greenroom_core::{Context, Id, unwind};
 
 use super::context::own_message;
@@ -39,6 +40,7 @@ struct Timer<A: Actor> {
     key: TimerKey,
     at: Instant,
     kind: Kind<A>,
+    origin: AlarmOrigin,
 }
 
 enum Kind<A: Actor> {
@@ -67,15 +69,18 @@ impl<A: Actor> Timers<A> {
         self.next
     }
 
+    #[track_caller]
     pub(super) fn once<M>(&mut self, delay: Duration, message: M, context: Context) -> TimerId
     where
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        let at = later(self.driver.now(), delay);
-        self.enter(at, Kind::Once(own_message(message, context)))
+        let origin = self.origin(AlarmKind::Message);
+        let at = later(origin.since, delay);
+        self.enter(at, Kind::Once(own_message(message, context)), origin)
     }
 
+    #[track_caller]
     pub(super) fn every<M>(
         &mut self,
         period: Duration,
@@ -89,9 +94,10 @@ impl<A: Actor> Timers<A> {
         if period.is_zero() {
             return Err(TimerError::ZeroPeriod);
         }
-        let at = later(self.driver.now(), period);
+        let origin = self.origin(AlarmKind::Interval);
+        let at = later(origin.since, period);
         let make = Box::new(move || own_message(make(), context.clone()));
-        Ok(self.enter(at, Kind::Every(period, make)))
+        Ok(self.enter(at, Kind::Every(period, make), origin))
     }
 
     pub(super) fn cancel(&mut self, timer: TimerId) -> bool {
@@ -116,25 +122,41 @@ impl<A: Actor> Timers<A> {
         let period = *period;
         let at = next_beat(timer.at, period, self.driver.now());
         let timer = self.set.remove(&number)?;
-        self.set_at(number, at, timer.kind);
+        self.set_at(number, at, timer.kind, timer.origin);
         Some(envelope)
     }
 
-    fn enter(&mut self, at: Instant, kind: Kind<A>) -> TimerId {
+    #[track_caller]
+    fn origin(&self, kind: AlarmKind) -> AlarmOrigin {
+        AlarmOrigin {
+            kind,
+            task: Some(self.owner.clone()),
+            place: Location::caller(),
+            since: self.driver.now(),
+        }
+    }
+
+    fn enter(&mut self, at: Instant, kind: Kind<A>, origin: AlarmOrigin) -> TimerId {
         let number = self.next;
         self.next += 1;
-        self.set_at(number, at, kind);
+        self.set_at(number, at, kind, origin);
         TimerId(number)
     }
 
-    fn set_at(&mut self, number: u64, at: Instant, kind: Kind<A>) {
+    fn set_at(&mut self, number: u64, at: Instant, kind: Kind<A>, origin: AlarmOrigin) {
         let alarm = Arc::new(Ring {
-            owner: self.owner.clone(),
+            origin: origin.clone(),
             control: Arc::downgrade(&self.control),
             number,
         });
         let key = self.driver.sleep(at, alarm);
-        self.set.insert(number, Timer { key, at, kind });
+        let timer = Timer {
+            key,
+            at,
+            kind,
+            origin,
+        };
+        self.set.insert(number, timer);
     }
 }
 
@@ -167,7 +189,7 @@ fn next_beat(last: Instant, period: Duration, now: Instant) -> Instant {
 }
 
 struct Ring {
-    owner: Id,
+    origin: AlarmOrigin,
     control: Weak<Control>,
     number: u64,
 }
@@ -180,7 +202,11 @@ impl Alarm for Ring {
     }
 
     fn owner(&self) -> Option<Id> {
-        Some(self.owner.clone())
+        self.origin.task.clone()
+    }
+
+    fn origin(&self) -> Option<AlarmOrigin> {
+        Some(self.origin.clone())
     }
 }
 

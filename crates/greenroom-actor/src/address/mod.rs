@@ -3,10 +3,12 @@
 mod closed;
 mod error;
 mod recipient;
+mod ticket;
 mod weak;
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -22,6 +24,8 @@ pub use closed::ClosedError;
 pub use error::{AskBlockingError, AskError, TellBlockingError, TellError, TryTellError};
 pub(crate) use recipient::{Later, Receives, Upgrades};
 pub use recipient::{Recipient, WeakRecipient};
+use ticket::Ticket;
+pub(crate) use ticket::Tickets;
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
@@ -35,17 +39,42 @@ use crate::station::Station;
 /// ends. [`downgrade`](Self::downgrade) gives an address that does not count. It stays valid over
 /// restarts.
 ///
+/// # Circles of addresses
+/// Two actors that have each other's address, or one that has its own, keep each other alive: neither's
+/// last address goes. Their scope is not kept open by it, since it drains its actors at its end and waits
+/// for no address; but until then they stay, with all that they hold, and in a scope that lives as long
+/// as the program they are never freed. So one of the two should have a [`WeakAddress`], such as the child
+/// that answers its parent; or something that knows the work is done calls [`stop`](Self::stop) on one of
+/// them, whose addresses go with its state. [`Runtime::alive`](crate::Runtime::alive) tells how many
+/// addresses keep an actor, and with [`track_addresses`](crate::Builder::track_addresses) whose they are
+/// and which circles they make.
+///
 /// # Ordering
 /// Messages of one sender to one actor are handled in the order in which they were sent. Between
 /// senders there is no order. Stop, cancel and supervision overtake messages.
 pub struct Address<A: Actor> {
     station: Arc<Station<A>>,
     mailbox: Sender<BoxedEnvelope<A>>,
+    // Only if addresses are tracked.
+    ticket: Option<Box<Ticket>>,
 }
 
 impl<A: Actor> Address<A> {
+    #[track_caller]
     pub(crate) fn new(station: Arc<Station<A>>, mailbox: Sender<BoxedEnvelope<A>>) -> Self {
-        Self { station, mailbox }
+        let place = Location::caller();
+        let ticket = station.tickets.as_ref().map(|t| Box::new(t.enter(place)));
+        Self {
+            station,
+            mailbox,
+            ticket,
+        }
+    }
+
+    fn touch(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.touch();
+        }
     }
 
     /// Sends a message and waits for the reply. Go counterpart: a request with a reply channel.
@@ -104,7 +133,7 @@ impl<A: Actor> Address<A> {
         M: Send + 'static,
     {
         let answer = self.begin_in(message, context).await?;
-        let mut wait = Wait::new(WaitKind::Ask);
+        let mut wait = Wait::new(WaitKind::Ask).with_message(std::any::type_name::<M>());
         let by_context = |ended: ContextError| match ended {
             ContextError::Cancelled(cause) => AskError::Cancelled(cause),
             ContextError::Deadline(_) if answer.is_started() => AskError::DeadlineInHandler,
@@ -234,6 +263,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
+        self.touch();
         let context = Context::current().unwrap_or_else(|| self.station.root().clone());
         let mut slot = Some(pack(message, ReplyTo::nobody(), context));
         mailbox::try_put(&self.mailbox, &mut slot, &self.target()).map_err(|error| {
@@ -365,6 +395,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
+        self.touch();
         let mut slot = Some(pack::<A, M>(message, reply, context));
         let overflow = self.station.overflow;
         mailbox::put(&self.mailbox, &mut slot, overflow, &self.target())
@@ -412,10 +443,13 @@ where
 }
 
 impl<A: Actor> Clone for Address<A> {
+    #[track_caller]
     fn clone(&self) -> Self {
+        let place = Location::caller();
         Self {
             station: self.station.clone(),
             mailbox: self.mailbox.clone(),
+            ticket: self.ticket.as_ref().map(|t| Box::new(t.fork(place))),
         }
     }
 }

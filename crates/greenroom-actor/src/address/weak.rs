@@ -25,6 +25,7 @@ impl<A: Actor> WeakAddress<A> {
 
     /// Returns a full address, or `None` when the last one is gone.
     #[must_use]
+    #[track_caller]
     pub fn upgrade(&self) -> Option<Address<A>> {
         let mailbox = self.mailbox.upgrade()?;
         Some(Address::new(self.station.clone(), mailbox))

@@ -61,7 +61,7 @@ impl Hub {
 impl Executor {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _driver = current::enter_driver(self.hub.handle());
-        self.hub.note_turn();
+        current::set_turn(self.hub.note_turn());
         // Looking again counts too: others may fill the queue as fast as it is emptied.
         let mut left = TURN;
         while left > 0 {

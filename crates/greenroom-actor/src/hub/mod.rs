@@ -145,10 +145,13 @@ impl Hub {
         self.epoch.checked_add(turned).unwrap_or(self.epoch)
     }
 
-    fn note_turn(&self) {
-        let since = self.now().saturating_duration_since(self.epoch).as_nanos();
+    /// Notes, and returns, the time at which a turn begins.
+    fn note_turn(&self) -> Instant {
+        let now = self.now();
+        let since = now.saturating_duration_since(self.epoch).as_nanos();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.turned.store(since, Relaxed);
+        now
     }
 
     /// Returns what runs here and what is ready to begin, without waiting for the hub. What became ready
@@ -157,6 +160,11 @@ impl Hub {
         let mut list: Vec<_> = self.tasks.lock().iter().flatten().cloned().collect();
         list.extend(self.queue.ready());
         list
+    }
+
+    /// Returns the timers that are set, in the order in which they fire.
+    pub(crate) fn timers(&self) -> Vec<(Instant, Arc<dyn Alarm>)> {
+        self.timers.list()
     }
 
     /// Takes the panics that nobody else was there to take.

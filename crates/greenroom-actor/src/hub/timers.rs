@@ -53,6 +53,13 @@ impl Timers {
         wheel.set.pop_first().map(|(_, alarm)| alarm)
     }
 
+    /// Returns what is set, in the order in which it fires.
+    pub(super) fn list(&self) -> Vec<(Instant, Arc<dyn Alarm>)> {
+        let wheel = self.0.lock();
+        let set = wheel.set.iter();
+        set.map(|(key, alarm)| (key.at, alarm.clone())).collect()
+    }
+
     pub(super) fn clear(&self) {
         let gone = std::mem::take(&mut self.0.lock().set);
         drop(gone);

@@ -170,7 +170,7 @@ impl Control {
                 None => return false,
             }
         };
-        drop_news(gone);
+        unwind::drop_apart(gone);
         was_bound
     }
 
@@ -180,7 +180,7 @@ impl Control {
             Some(news) => news.unbind_all(),
             None => return,
         };
-        drop_news(gone);
+        unwind::drop_apart(gone);
     }
 
     /// Says that links tell as messages from now on, or take the actor down again.
@@ -214,15 +214,9 @@ impl Control {
             let unheard = into(news);
             (state.waker.take(), unheard)
         };
-        drop_news(unheard);
+        // An error of a user is in there, whose drop may panic.
+        unwind::drop_apart(unheard, "drop of an exit reason");
         unwind::wake_all(waker);
-    }
-}
-
-// An error of a user is in there, whose drop may panic.
-fn drop_news<T>(gone: T) {
-    if let Err(payload) = unwind::drop_caught(gone) {
-        crate::supervision::forget(payload);
     }
 }
 

@@ -139,9 +139,7 @@ impl Vigil {
             }
             Out::Task(inbox) => {
                 let gone = std::mem::take(&mut *inbox.0.lock());
-                if let Err(payload) = unwind::drop_caught(gone) {
-                    crate::supervision::forget(payload);
-                }
+                unwind::drop_apart(gone, "drop of an exit reason");
             }
         }
     }

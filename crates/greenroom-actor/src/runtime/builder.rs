@@ -15,6 +15,7 @@ use crate::engine::arbiter;
 pub struct Builder {
     arbiters: Option<usize>,
     accepts_abort: bool,
+    tracks_addresses: bool,
 }
 
 impl Builder {
@@ -22,7 +23,48 @@ impl Builder {
         Self {
             arbiters: None,
             accepts_abort: false,
+            tracks_addresses: false,
         }
+    }
+
+    /// Makes the runtime know who has the addresses of each actor, for [`Runtime::alive`](super::Runtime::alive): which circles
+    /// keep actors alive, and whose address does.
+    ///
+    /// Off by default, since each clone, send and drop of an address then costs a lock of its actor, and
+    /// a clone an allocation. An address is taken to be with the task that made it, or sent through it
+    /// last; who was given one and never used it is not known.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::{Actor, ActorContext, Address, Handler, Runtime};
+    /// #[derive(Default)]
+    /// struct Node(Option<Address<Node>>);
+    /// impl Actor for Node {}
+    /// struct Meet(Address<Node>);
+    /// impl Handler<Meet> for Node {
+    ///     type Reply = ();
+    ///     async fn handle(&mut self, Meet(other): Meet, _cx: &mut ActorContext<Self>) {
+    ///         self.0 = Some(other.clone()); // Kept: a circle, if the other does the same.
+    ///     }
+    /// }
+    /// let runtime = Runtime::builder().arbiters(1).track_addresses(true).build()?;
+    /// let inside = runtime.clone();
+    /// runtime.block_on(|scope| async move {
+    ///     let a = scope.spawn(Node::default).await?;
+    ///     let b = scope.spawn(Node::default).await?;
+    ///     a.ask(Meet(b.clone())).await?;
+    ///     b.ask(Meet(a.clone())).await?;
+    ///     assert!(inside.alive().await.address_circles.is_empty(), "we have both addresses");
+    ///     drop((a, b));
+    ///     let alive = inside.alive().await;
+    ///     assert_eq!(alive.address_circles.len(), 1, "{alive}");
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub fn track_addresses(mut self, tracks: bool) -> Self {
+        self.tracks_addresses = tracks;
+        self
     }
 
     /// Sets the number of arbiters, each a thread. By default there is one for each core.
@@ -47,6 +89,7 @@ impl Builder {
         SingleThreadBuilder {
             accepts_abort: self.accepts_abort,
             paused: false,
+            tracks_addresses: self.tracks_addresses,
             seed: None,
             driver: None,
         }
@@ -76,6 +119,7 @@ impl Builder {
             Some(threads.system),
             Home {
                 is_single: false,
+                tracks_addresses: self.tracks_addresses,
                 tokio: threads.tokio,
                 jobs: Arc::default(),
             },
@@ -90,6 +134,7 @@ pub(super) type MakeDriver = Box<dyn FnOnce(Arc<dyn Driver>) -> Arc<dyn Driver>>
 pub struct SingleThreadBuilder {
     accepts_abort: bool,
     paused: bool,
+    tracks_addresses: bool,
     seed: Option<u64>,
     driver: Option<MakeDriver>,
 }
@@ -106,6 +151,12 @@ impl SingleThreadBuilder {
     /// timer at once.
     pub fn paused(mut self) -> Self {
         self.paused = true;
+        self
+    }
+
+    /// Makes the runtime know who has the addresses of each actor; see [`Builder::track_addresses`].
+    pub fn track_addresses(mut self, tracks: bool) -> Self {
+        self.tracks_addresses = tracks;
         self
     }
 
@@ -137,7 +188,7 @@ impl SingleThreadBuilder {
     /// - [`RuntimeError::Start`]: the system refused what the thread needs.
     pub fn build(self) -> Result<SingleThread, RuntimeError> {
         panics_are_survived(PANIC_ABORTS, self.accepts_abort)?;
-        SingleThread::start(self.paused, self.seed, self.driver)
+        SingleThread::start(self.paused, self.seed, self.driver, self.tracks_addresses)
     }
 }
 

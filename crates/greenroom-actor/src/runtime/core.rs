@@ -40,6 +40,7 @@ pub(crate) struct Core {
     is_over: AtomicBool,
     pub(super) jobs: Arc<Jobs>,
     pub(super) account: Mutex<Account>,
+    tracks_addresses: bool,
     pub(super) ended: Latch,
     pub(super) system: Mutex<Option<JoinHandle<()>>>,
     state: Mutex<State>,
@@ -64,6 +65,7 @@ impl Core {
         let id = Id::root();
         let registry = Registry::new();
         let (is_single, jobs) = (home.is_single, home.jobs.clone());
+        let tracks_addresses = home.tracks_addresses;
         let (context, cancel) = Context::root(id.clone(), keeper.handle(), registry.clone());
         let context = context.with_value(home);
         let (closing, close) = context.with_cancel_cause();
@@ -87,6 +89,7 @@ impl Core {
             is_over: AtomicBool::new(false),
             jobs,
             account: Mutex::default(),
+            tracks_addresses,
             ended,
             system: Mutex::new(system),
             state: Mutex::default(),
@@ -115,6 +118,10 @@ impl Core {
 
     pub(crate) fn is_single(&self) -> bool {
         self.is_single
+    }
+
+    pub(crate) fn tracks_addresses(&self) -> bool {
+        self.tracks_addresses
     }
 
     /// Returns the arbiter for something that is placed here from wherever this is called.

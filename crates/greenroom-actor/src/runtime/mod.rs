@@ -18,7 +18,7 @@ use std::time::Duration;
 use greenroom_core::registry::{Registry, Snapshot, WaitGraph};
 use greenroom_core::{Context, Driver, Name, Result};
 
-pub use alive::{Alive, Living};
+pub use alive::{Alive, ArmedTimer, Held, HeldKind, Living, Taker};
 pub use builder::{Builder, SingleThreadBuilder};
 pub(crate) use core::Core;
 pub use error::{LookupError, RuntimeError};
@@ -379,6 +379,8 @@ pub(crate) fn runs_in_place(_driver: &dyn Driver) -> bool {
 pub(crate) struct Home {
     /// Whether blocking code runs in place.
     pub(crate) is_single: bool,
+    /// Whether it is known who has the addresses of an actor.
+    pub(crate) tracks_addresses: bool,
     /// The tokio runtime that hears signals.
     pub(crate) tokio: tokio::runtime::Handle,
     /// What runs on its blocking threads.

@@ -46,6 +46,7 @@ impl SingleThread {
         paused: bool,
         seed: Option<u64>,
         driver: Option<MakeDriver>,
+        tracks_addresses: bool,
     ) -> Result<Self, RuntimeError> {
         if is_inside_async() {
             return Err(RuntimeError::InsideAsync);
@@ -58,6 +59,7 @@ impl SingleThread {
         let hub = thread.hub.clone();
         let home = Home {
             is_single: true,
+            tracks_addresses,
             tokio: thread.tokio.clone(),
             jobs: Arc::default(),
         };

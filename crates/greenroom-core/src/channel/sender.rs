@@ -287,6 +287,13 @@ impl<T> WeakSender<T> {
             .ok()?;
         Some(Sender { chan })
     }
+
+    /// Returns how many senders there are. A count of the past, for a report.
+    #[must_use]
+    pub fn senders(&self) -> usize {
+        let chan = self.chan.upgrade();
+        chan.map_or(0, |chan| chan.senders.load(Ordering::Relaxed))
+    }
 }
 
 impl<T> Clone for Sender<T> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use super::node::{Node, Root};
-use crate::driver::{Alarm, TimerKey};
+use crate::driver::{Alarm, AlarmOrigin, TimerKey};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::DeadlineKey;
@@ -16,12 +16,13 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Cause) {
+    pub(super) fn set(node: &Arc<Node>, at: Instant, cause: Cause, origin: AlarmOrigin) {
         let root = &node.root;
         let entry = root.registry.enter_deadline(at, Arc::downgrade(node));
         let alarm = Arc::new(Expiry {
             node: Arc::downgrade(node),
             cause,
+            origin,
             root: root.id.clone(),
         });
         let timer = root.driver.driver().sleep(at, alarm);
@@ -41,6 +42,7 @@ impl Deadline {
 struct Expiry {
     node: Weak<Node>,
     cause: Cause,
+    origin: AlarmOrigin,
     root: Id,
 }
 
@@ -53,6 +55,10 @@ impl Alarm for Expiry {
 
     fn owner(&self) -> Option<Id> {
         Some(self.root.clone())
+    }
+
+    fn origin(&self) -> Option<AlarmOrigin> {
+        Some(self.origin.clone())
     }
 }
 

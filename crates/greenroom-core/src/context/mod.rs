@@ -125,12 +125,14 @@ impl Context {
     ///
     /// The parent's deadline stays in force if it is earlier. A time-out of zero has ended already.
     #[must_use]
+    #[track_caller]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         self.with_timeout_cause(timeout, Cause::Deadline)
     }
 
     /// Derives a context that ends after `timeout`, then with the given cause.
     #[must_use]
+    #[track_caller]
     pub fn with_timeout_cause(&self, timeout: Duration, cause: impl Into<Cause>) -> Self {
         match self.now().checked_add(timeout) {
             Some(at) => self.with_deadline_cause(at, cause),
@@ -142,6 +144,7 @@ impl Context {
     /// Derives a context that ends at an instant of the runtime's time. One in the past has ended
     /// already.
     #[must_use]
+    #[track_caller]
     pub fn with_deadline(&self, at: Instant) -> Self {
         self.with_deadline_cause(at, Cause::Deadline)
     }
@@ -150,8 +153,9 @@ impl Context {
     ///
     /// The cause is used only if the deadline passes; a cancel before that brings its own.
     #[must_use]
+    #[track_caller]
     pub fn with_deadline_cause(&self, at: Instant, cause: impl Into<Cause>) -> Self {
-        self.child(Some((at, cause.into())))
+        self.child(Some((at, cause.into(), Location::caller())))
     }
 
     /// Derives a context in which [`value`](Self::value) of type `T` finds this one.
@@ -372,7 +376,7 @@ impl Context {
         Self(Arc::new(Inner { node, values }))
     }
 
-    fn child(&self, deadline: Option<(Instant, Cause)>) -> Self {
+    fn child(&self, deadline: Option<node::Due>) -> Self {
         let node = Node::child(&self.0.node, deadline);
         Self::from_parts(node, self.0.values.clone())
     }

@@ -20,6 +20,7 @@
 //! No two nodes are locked at a time, and no lock is held while a waker, an after-function, a driver or
 //! the drop of another node runs. Inside a node's lock only the waker's slot of a claim is locked.
 
+use std::panic::Location;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -31,7 +32,7 @@ use super::after::Pending;
 use super::deadline::Deadline;
 use crate::channel::Claim;
 use crate::current::Handle;
-use crate::driver::{self, EventKind};
+use crate::driver::{self, AlarmKind, AlarmOrigin, EventKind};
 use crate::error::{Cause, ContextError};
 use crate::id::Id;
 use crate::registry::Registry;
@@ -115,6 +116,9 @@ struct Lists {
     deadline: Option<Deadline>,
 }
 
+/// A deadline to be set: when, with which cause, and where that was said.
+pub(super) type Due = (Instant, Cause, &'static Location<'static>);
+
 impl Node {
     pub(super) fn root(root: Arc<Root>, detached: bool) -> Arc<Self> {
         Arc::new(Self {
@@ -128,10 +132,10 @@ impl Node {
         })
     }
 
-    pub(super) fn child(parent: &Arc<Self>, deadline: Option<(Instant, Cause)>) -> Arc<Self> {
+    pub(super) fn child(parent: &Arc<Self>, deadline: Option<Due>) -> Arc<Self> {
         // A parent that ends earlier makes the child's own deadline void, and its cause with it.
-        let own = deadline.filter(|(at, _)| parent.deadline.is_none_or(|above| *at < above));
-        let effective = own.as_ref().map(|(at, _)| *at).or(parent.deadline);
+        let own = deadline.filter(|(at, ..)| parent.deadline.is_none_or(|above| *at < above));
+        let effective = own.as_ref().map(|(at, ..)| *at).or(parent.deadline);
         let child = Arc::new(Self {
             root: parent.root.clone(),
             parent: Some(Parent {
@@ -148,11 +152,13 @@ impl Node {
         let inherited = child.enter_parent();
         if let Some(error) = inherited {
             child.end(error);
-        } else if let Some((at, cause)) = own {
-            if at <= child.root.driver.driver().now() {
+        } else if let Some((at, cause, place)) = own {
+            let now = child.root.driver.driver().now();
+            if at <= now {
                 child.end(ContextError::Deadline(cause));
             } else {
-                Deadline::set(&child, at, cause);
+                let origin = AlarmOrigin::current(AlarmKind::Deadline, place, now);
+                Deadline::set(&child, at, cause, origin);
             }
         }
         child

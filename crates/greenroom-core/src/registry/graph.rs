@@ -193,6 +193,19 @@ impl Registry {
                 }));
             }
         }
+        // Any of the holders may end such a wait; how many each has is in `Registry::permits`.
+        for owner in self.permits(now) {
+            let waiters = owner.waiters.iter().filter_map(|party| party.task.as_ref());
+            for waiter in waiters {
+                let holders = owner.holders.iter().filter_map(|party| party.task.as_ref());
+                waits.extend(holders.map(|holder| WaitEdge {
+                    waiter: waiter.clone(),
+                    on: Some(holder.clone()),
+                    kind: WaitKind::Permit,
+                    is_certain: false,
+                }));
+            }
+        }
         waits
     }
 }
@@ -304,6 +317,7 @@ fn noun(kind: WaitKind) -> &'static str {
         WaitKind::Sleep => "time",
         WaitKind::Limit => "turn",
         WaitKind::Lease => "lease",
+        WaitKind::Permit => "permit",
     }
 }
 

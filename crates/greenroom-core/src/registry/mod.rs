@@ -1,6 +1,6 @@
 //! Who lives in a runtime, and which deadlines are due.
 //!
-//! It is a value of the runtime, never a `static`. Actors, names, groups, deadlines and leases are in its maps;
+//! It is a value of the runtime, never a `static`. Actors, names, groups, deadlines, leases and permits are in its maps;
 //! tasks stay with their hubs, which are asked for them.
 //!
 //! # Invariants
@@ -8,8 +8,8 @@
 //!    [`TaskSource`], a waker, a driver) or an await: what is to be called is collected first.
 //! 2. The order in which a map iterates decides nothing: whatever leaves here is sorted.
 //! 3. While an actor's entry is locked, names and groups may be locked after it, one at a time. Nothing
-//!    is locked after those, and no map is locked twice by one thread. Leases have locks of their own,
-//!    under which none of these is taken.
+//!    is locked after those, and no map is locked twice by one thread. Leases and permits have locks of
+//!    their own, under which none of these is taken.
 //! 4. A name or a place in a group belongs to an entered actor: it comes after the entry, and goes with
 //!    it in one step.
 //!
@@ -22,6 +22,7 @@ mod error;
 mod graph;
 mod groups;
 mod leases;
+mod permits;
 mod registered;
 mod reply;
 mod snapshot;
@@ -34,9 +35,13 @@ pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
 pub use graph::{WaitCircle, WaitEdge, WaitGraph};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
+pub use permits::{
+    PermitBoard, PermitKind, PermitNumbers, PermitParty, PermitPartyRecord, PermitRecord,
+};
 pub use registered::{ActorState, Doing, Registered};
 pub use reply::Reply;
-pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
+pub(crate) use snapshot::seconds;
+pub use snapshot::{ActorRecord, AddressRecord, DeadlineRecord, Snapshot, TaskRecord};
 pub use sources::{Cancelling, Search, TaskQuery, TaskSource};
 
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
@@ -62,6 +67,7 @@ struct Tables {
     actors: actors::Actors,
     groups: groups::Groups,
     leases: leases::Leases,
+    permits: permits::Permits,
     sources: sources::Sources,
     deadlines: deadlines::Deadlines,
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::AddressRecord;
 use crate::error::Cause;
 use crate::task::TaskInfo;
 
@@ -46,6 +47,16 @@ pub trait Registered: Send + Sync + 'static {
     /// Returns what it is busy with, if it does not wait for a message.
     fn doing(&self) -> Option<Doing> {
         None
+    }
+
+    /// Returns how many strong addresses keep it alive, if that is known.
+    fn addresses(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns who has them, the oldest first, if that is known.
+    fn address_records(&self, _now: Instant) -> Vec<AddressRecord> {
+        Vec::new()
     }
 
     /// Cancels its context with this cause. It does not wait for the actor to end.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -11,13 +12,14 @@ use serde::Serializer;
 
 use super::Registry;
 use super::leases::{LeaseHop, LeaseRecord};
+use super::permits::PermitRecord;
 use super::registered::{ActorState, Registered};
 use super::reply::Reply;
 use super::sources::TaskQuery;
 use crate::context::Context;
 use crate::current;
 use crate::id::{Id, Name};
-use crate::task::{TaskInfo, TaskKind, Waiting};
+use crate::task::{TaskInfo, TaskKind, WaitRecord, Waiting};
 use crate::time::After;
 
 /// Everything that lives in a runtime. Made by [`Registry::snapshot`].
@@ -38,6 +40,8 @@ pub struct Snapshot {
     pub leases: Vec<LeaseRecord>,
     /// The cycles of tasks that wait for each other's leases; see [`Registry::lease_cycles`].
     pub lease_cycles: Vec<Vec<LeaseHop>>,
+    /// The owners whose permits or items are held or waited for, sorted by id.
+    pub permits: Vec<PermitRecord>,
     /// The hubs whose tasks are missing here, since they did not answer in time; sorted.
     pub unanswered: Vec<String>,
 }
@@ -67,6 +71,8 @@ pub struct TaskRecord {
     /// What it is linked to, in the order in which that began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub linked_to: Vec<Id>,
+    /// All that it waits for, in the order in which the waits began.
+    pub waits: Vec<WaitRecord>,
 }
 
 impl TaskRecord {
@@ -84,6 +90,7 @@ impl TaskRecord {
             waiting: info.waiting(),
             monitored_by,
             linked_to,
+            waits: info.wait_records(now),
         }
     }
 }
@@ -119,10 +126,38 @@ pub struct ActorRecord {
     /// The name of its strategy, if it is a supervisor; its children have it as their parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<&'static str>,
+    /// How many strong addresses keep it alive, if that is known.
+    pub addresses: Option<usize>,
+    /// Who has them, the oldest first, if addresses are tracked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub address_records: Vec<AddressRecord>,
+}
+
+/// A strong address of an actor.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct AddressRecord {
+    /// The task that made it, or that sent through it last; `None` outside our tasks.
+    pub task: Option<Id>,
+    /// Where it was made, as `file:line:column`.
+    pub place: String,
+    /// For how long it has lived, in the runtime's time; serialized as seconds.
+    #[serde(serialize_with = "seconds")]
+    pub lasts: Duration,
+}
+
+impl AddressRecord {
+    /// Records an address.
+    #[must_use]
+    pub fn new(task: Option<Id>, place: String, lasts: Duration) -> Self {
+        Self { task, place, lasts }
+    }
 }
 
 impl ActorRecord {
     pub(super) fn new(record: &dyn Registered, registered: Option<Name>, now: Instant) -> Self {
+        // Before the mailbox is looked at, which may take a sender.
+        let (addresses, address_records) = (record.addresses(), record.address_records(now));
         let (mailbox_depth, mailbox_capacity) = record.mailbox();
         let doing = record.doing();
         let since = doing.and_then(|doing| doing.since);
@@ -137,6 +172,8 @@ impl ActorRecord {
             doing: doing.map(|doing| doing.what),
             busy: since.map(|since| now.saturating_duration_since(since)),
             strategy: record.strategy(),
+            addresses,
+            address_records,
         }
     }
 }
@@ -153,7 +190,7 @@ pub struct DeadlineRecord {
 }
 
 impl Registry {
-    /// Records everything that lives: actors, tasks, deadlines, groups and leases.
+    /// Records everything that lives: actors, tasks, deadlines, groups, leases and permits.
     ///
     /// The hubs are asked for their tasks and answer at their next turn. It waits for them, for no
     /// longer than `patience` on the clock of the context's runtime, and names those that did not
@@ -201,7 +238,11 @@ impl Registry {
             }
         }
         let mut tasks = Vec::new();
-        let mut timer = After::new(context.driver().driver().clone(), patience);
+        let mut timer = After::new(
+            context.driver().driver().clone(),
+            patience,
+            Location::caller(),
+        );
         std::future::poll_fn(|cx| {
             asked.retain_mut(|(name, answer)| match answer.poll(cx.waker()) {
                 Poll::Pending => true,
@@ -251,12 +292,13 @@ impl Registry {
             groups: self.groups(),
             leases: self.leases(now),
             lease_cycles: self.lease_cycles(),
+            permits: self.permits(now),
             unanswered,
         }
     }
 }
 
-pub(super) fn seconds<S: Serializer>(
+pub(crate) fn seconds<S: Serializer>(
     duration: &Duration,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

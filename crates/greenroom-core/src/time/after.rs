@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::channel::Claim;
 use crate::current;
-use crate::driver::{Alarm, Driver, TimerKey};
+use crate::driver::{Alarm, AlarmKind, AlarmOrigin, Driver, TimerKey};
 use crate::id::Id;
 use crate::select::{Signal, Watcher};
 use crate::sync::Mutex;
@@ -24,9 +25,10 @@ use crate::unwind;
 ///
 /// # Panics
 /// If it is called outside a runtime, where there is no clock.
+#[track_caller]
 pub fn after(duration: Duration) -> After {
     match current::driver() {
-        Some(driver) => After::new(driver, duration),
+        Some(driver) => After::new(driver, duration, Location::caller()),
         None => panic!("greenroom: `after` outside a runtime; call it in a task of a scope"),
     }
 }
@@ -47,15 +49,20 @@ pub struct After {
 }
 
 impl After {
-    pub(crate) fn new(driver: Arc<dyn Driver>, duration: Duration) -> Self {
+    pub(crate) fn new(
+        driver: Arc<dyn Driver>,
+        duration: Duration,
+        place: &'static Location<'static>,
+    ) -> Self {
+        let now = driver.now();
         Self {
             // Later than the clock can tell is never.
-            at: driver.now().checked_add(duration),
+            at: now.checked_add(duration),
             driver,
             timer: None,
             entered: false,
             ring: Arc::new(Ring {
-                owner: current::task_id(),
+                origin: AlarmOrigin::current(AlarmKind::Sleep, place, now),
                 rung: AtomicBool::new(false),
                 watcher: Mutex::new(None),
             }),
@@ -144,7 +151,7 @@ impl fmt::Debug for After {
 }
 
 struct Ring {
-    owner: Option<Id>,
+    origin: AlarmOrigin,
     // Set once, under the lock of the watcher if a timer sets it; read without.
     rung: AtomicBool,
     watcher: Mutex<Option<Watcher>>,
@@ -193,6 +200,10 @@ impl Alarm for Ring {
     }
 
     fn owner(&self) -> Option<Id> {
-        self.owner.clone()
+        self.origin.task.clone()
+    }
+
+    fn origin(&self) -> Option<AlarmOrigin> {
+        Some(self.origin.clone())
     }
 }

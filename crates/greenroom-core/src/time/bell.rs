@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::schedule::{Ring, Schedule};
 use crate::channel::{Claim, Line, Party, Taken};
 use crate::current;
-use crate::driver::{self, Alarm, Driver, EventKind, Operation, TimerKey};
+use crate::driver::{self, Alarm, AlarmOrigin, Driver, EventKind, Operation, TimerKey};
 use crate::id::Id;
 use crate::select::Attempt;
 use crate::sync::Mutex;
@@ -27,7 +27,7 @@ use crate::unwind;
 
 pub(super) struct Bell {
     id: Option<Id>,
-    owner: Option<Id>,
+    origin: AlarmOrigin,
     driver: Arc<dyn Driver>,
     // Written under the lock when a tick comes to be there, read without it by a select.
     version: AtomicU64,
@@ -70,10 +70,11 @@ impl Bell {
         name: &'static str,
         driver: Arc<dyn Driver>,
         schedule: Schedule,
+        origin: AlarmOrigin,
     ) -> Arc<Self> {
         let bell = Arc::new(Self {
             id: current::object_id(name),
-            owner: current::task_id(),
+            origin,
             driver,
             version: AtomicU64::new(0),
             state: Mutex::new(State {
@@ -250,7 +251,7 @@ impl Bell {
         let alarm = Arc::new(Hammer {
             bell: Arc::downgrade(self),
             number,
-            owner: self.owner.clone(),
+            origin: self.origin.clone(),
         });
         let key = self.driver.sleep(at, alarm);
         let gone = match &mut self.state.lock().alarm {
@@ -343,7 +344,7 @@ impl State {
 struct Hammer {
     bell: Weak<Bell>,
     number: u64,
-    owner: Option<Id>,
+    origin: AlarmOrigin,
 }
 
 impl Alarm for Hammer {
@@ -354,6 +355,10 @@ impl Alarm for Hammer {
     }
 
     fn owner(&self) -> Option<Id> {
-        self.owner.clone()
+        self.origin.task.clone()
+    }
+
+    fn origin(&self) -> Option<AlarmOrigin> {
+        Some(self.origin.clone())
     }
 }

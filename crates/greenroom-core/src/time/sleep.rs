@@ -1,6 +1,7 @@
 //! Waiting for a duration.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -50,9 +51,13 @@ impl From<ContextError> for SleepError {
 ///
 /// # Cancel safety
 /// Cancel safe: dropping the future forgets the timer.
-pub async fn sleep(duration: Duration) -> Result<(), SleepError> {
-    let driver = current::driver().ok_or(SleepError::Outside)?;
-    sleep_with(driver, duration).await
+#[track_caller]
+pub fn sleep(duration: Duration) -> impl Future<Output = Result<(), SleepError>> + Send {
+    let place = Location::caller();
+    async move {
+        let driver = current::driver().ok_or(SleepError::Outside)?;
+        sleep_with(driver, duration, place).await
+    }
 }
 
 /// Waits like [`sleep`], on the clock of a context's runtime, wherever it is called.
@@ -64,19 +69,30 @@ pub async fn sleep(duration: Duration) -> Result<(), SleepError> {
 ///
 /// # Cancel safety
 /// Cancel safe: dropping the future forgets the timer.
-pub async fn sleep_on(context: &crate::Context, duration: Duration) -> Result<(), SleepError> {
-    let driver = context.driver().driver().clone();
-    match context.run(sleep_with(driver, duration)).await {
-        Ok(slept) => slept,
-        Err(ended) => Err(ended.into()),
+#[track_caller]
+pub fn sleep_on(
+    context: &crate::Context,
+    duration: Duration,
+) -> impl Future<Output = Result<(), SleepError>> + Send {
+    let place = Location::caller();
+    async move {
+        let driver = context.driver().driver().clone();
+        match context.run(sleep_with(driver, duration, place)).await {
+            Ok(slept) => slept,
+            Err(ended) => Err(ended.into()),
+        }
     }
 }
 
-async fn sleep_with(driver: Arc<dyn Driver>, duration: Duration) -> Result<(), SleepError> {
+async fn sleep_with(
+    driver: Arc<dyn Driver>,
+    duration: Duration,
+    place: &'static Location<'static>,
+) -> Result<(), SleepError> {
     if let Some(ended) = Wait::ended() {
         return Err(ended.into());
     }
-    let mut timer = After::new(driver, duration);
+    let mut timer = After::new(driver, duration, place);
     let mut wait = Wait::new(WaitKind::Sleep);
     std::future::poll_fn(|cx| {
         if Pin::new(&mut timer).poll(cx).is_ready() {

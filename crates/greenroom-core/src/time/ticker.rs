@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
@@ -13,6 +14,7 @@ use super::Tick;
 use super::bell::Bell;
 use super::schedule::Schedule;
 use crate::current;
+use crate::driver::{AlarmKind, AlarmOrigin};
 
 /// Why a ticker was not made or not set anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +53,17 @@ pub enum TickerError {
 /// assert!(tick(5.millis()).is_ok());
 /// assert!(matches!(tick(0.millis()), Err(TickerError::ZeroPeriod)));
 /// ```
+#[track_caller]
 pub fn tick(period: Duration) -> Result<Ticker, TickerError> {
     if period.is_zero() {
         return Err(TickerError::ZeroPeriod);
     }
     let driver = current::driver().ok_or(TickerError::Outside)?;
-    let schedule = Schedule::every(driver.now(), period);
+    let now = driver.now();
+    let schedule = Schedule::every(now, period);
+    let origin = AlarmOrigin::current(AlarmKind::Ticker, Location::caller(), now);
     Ok(Ticker {
-        bell: Bell::new("ticker", driver, schedule),
+        bell: Bell::new("ticker", driver, schedule, origin),
     })
 }
 

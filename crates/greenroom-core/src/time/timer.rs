@@ -1,6 +1,7 @@
 //! A timer that fires once and can be set anew.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::Tick;
 use super::bell::Bell;
 use super::schedule::Schedule;
 use crate::current;
+use crate::driver::{AlarmKind, AlarmOrigin};
 
 /// Makes a timer that fires once, after a duration of the runtime's time.
 ///
@@ -17,13 +19,16 @@ use crate::current;
 /// # Panics
 /// If it is called outside a runtime, where there is no clock.
 #[must_use]
+#[track_caller]
 pub fn timer(duration: Duration) -> Timer {
     let Some(driver) = current::driver() else {
         panic!("greenroom: `timer` outside a runtime; call it in a task of a scope");
     };
-    let schedule = Schedule::once(driver.now(), duration);
+    let now = driver.now();
+    let schedule = Schedule::once(now, duration);
+    let origin = AlarmOrigin::current(AlarmKind::Timer, Location::caller(), now);
     Timer {
-        bell: Bell::new("timer", driver, schedule),
+        bell: Bell::new("timer", driver, schedule, origin),
     }
 }
 

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use futures_core::Stream;
 use greenroom_actor::{Actor, ActorContext, Handler, HandlerLater, Kept, ReplyTo};
 use greenroom_core::context::CancelCauseHandle;
+use greenroom_core::registry::{PermitBoard, PermitKind, PermitNumbers, PermitParty};
 use greenroom_core::{Context, Panic, Result, current, unwind};
 
 use super::error::{GetError, TryGetError};
 use super::handle::{Counts, Pool, Pooled};
 use super::item::Item;
-use super::message::{Close, Count, Forgo, Get, Put, Ready, Return, Sweep, TryGet, WaitClosed};
+use super::message::{
+    Close, Count, Forgo, Get, Leave, Put, Ready, Return, Sweep, TryGet, WaitClosed,
+};
 use super::options::PoolOptions;
 use super::state::{self, Act, Prepared, Store, Unmade, Why};
 use crate::caught::{Payload, caught};
@@ -35,12 +39,23 @@ pub(super) struct Shelf<T: Send + 'static> {
     store: Store<Item<T>, Asker<T>>,
     /// To be answered when the pool is closed and has no items left.
     closed: Vec<ReplyTo<()>>,
+    /// There from the first start on.
+    board: Option<PermitBoard>,
+    /// Whose message is in hand, until that one is served or is shown to wait.
+    asks: Option<(u64, PermitParty)>,
+    pub(super) numbers: Arc<PermitNumbers>,
 }
 
 /// Someone who asked for an item.
-pub(super) enum Asker<T: Send + 'static> {
-    Waits(ReplyTo<Result<Pooled<T>, GetError>>, Context),
-    Tries(ReplyTo<Result<Pooled<T>, TryGetError>>, Context),
+pub(super) struct Asker<T: Send + 'static> {
+    number: u64,
+    context: Context,
+    reply: Reply<T>,
+}
+
+enum Reply<T: Send + 'static> {
+    Waits(ReplyTo<Result<Pooled<T>, GetError>>),
+    Tries(ReplyTo<Result<Pooled<T>, TryGetError>>),
 }
 
 impl<T: Send + 'static> Shelf<T> {
@@ -54,6 +69,35 @@ impl<T: Send + 'static> Shelf<T> {
             options,
             store,
             closed: Vec::new(),
+            board: None,
+            asks: None,
+            numbers: Arc::default(),
+        }
+    }
+
+    fn board(&self) -> &PermitBoard {
+        match &self.board {
+            Some(board) => board,
+            None => unreachable!("it is there before the first message"),
+        }
+    }
+
+    fn show_holder(&mut self, number: u64) {
+        match self.asks.take_if(|(asks, _)| *asks == number) {
+            Some((_, party)) => self.board().hold(number, party),
+            None => self.board().grant(number, current::turn()),
+        }
+    }
+
+    fn show_refused(&mut self, number: u64) {
+        if self.asks.take_if(|(asks, _)| *asks == number).is_none() {
+            self.board().leave(number);
+        }
+    }
+
+    fn show_waiter(&mut self) {
+        if let Some((number, party)) = self.asks.take() {
+            self.board().wait(number, party);
         }
     }
 
@@ -73,38 +117,37 @@ impl<T: Send + 'static> state::Asker for Asker<T> {
     type Context = Context;
 
     fn context(&self) -> Context {
-        match self {
-            Self::Waits(_, context) | Self::Tries(_, context) => context.clone(),
-        }
+        self.context.clone()
     }
 
     /// Also if it does not know yet that its context has ended. The wrong version looks at the reply only:
     /// an item is checked in a context that has ended, is not fit for that, and is lost.
     fn has_left(&self) -> bool {
-        match self {
-            Self::Waits(reply, context) => reply.is_abandoned() || context.is_done(),
-            Self::Tries(reply, context) => reply.is_abandoned() || context.is_done(),
-        }
+        let is_abandoned = match &self.reply {
+            Reply::Waits(reply) => reply.is_abandoned(),
+            Reply::Tries(reply) => reply.is_abandoned(),
+        };
+        is_abandoned || self.context.is_done()
     }
 }
 
 impl<T: Send + 'static> Asker<T> {
     fn hand(self, item: Pooled<T>) {
-        match self {
-            Self::Waits(reply, _) => reply.send(Ok(item)),
-            Self::Tries(reply, _) => reply.send(Ok(item)),
+        match self.reply {
+            Reply::Waits(reply) => reply.send(Ok(item)),
+            Reply::Tries(reply) => reply.send(Ok(item)),
         }
     }
 
     fn refuse(self, why: Why) {
-        match self {
-            Self::Waits(reply, _) => reply.send(Err(match why {
+        match self.reply {
+            Reply::Waits(reply) => reply.send(Err(match why {
                 Why::Closed | Why::Empty => GetError::Closed,
                 Why::Unmade(Unmade::Failed(failure)) => GetError::Failed(failure),
                 Why::Unmade(Unmade::Panicked(panic)) => GetError::Panicked(panic),
                 Why::Unmade(Unmade::Ended(ended)) => GetError::ended(ended),
             })),
-            Self::Tries(reply, _) => reply.send(Err(match why {
+            Reply::Tries(reply) => reply.send(Err(match why {
                 Why::Closed => TryGetError::Closed,
                 Why::Empty | Why::Unmade(_) => TryGetError::Empty,
             })),
@@ -122,7 +165,10 @@ impl<T: Send + 'static> Owner<T> {
             };
             match act {
                 Act::Hand(item, asker) => self.hand(item, asker, cx),
-                Act::Refuse(asker, why) => asker.refuse(why),
+                Act::Refuse(asker, why) => {
+                    self.shelf.show_refused(asker.number);
+                    asker.refuse(why);
+                }
                 Act::Check(number, item, context) => self.check(number, item, &context, cx),
                 Act::Make(number, context) => next = self.make(number, &context, cx),
             }
@@ -145,10 +191,13 @@ impl<T: Send + 'static> Owner<T> {
     fn hand(&mut self, item: Item<T>, asker: Asker<T>, cx: &ActorContext<Self>) {
         // Without an address nobody is left who could have asked.
         match cx.address() {
-            Some(address) => asker.hand(Pooled::new(
-                item.into_inner(),
-                Pool::new(address, cx.scope()),
-            )),
+            Some(address) => {
+                // Shown before the holder can go on.
+                let number = asker.number;
+                self.shelf.show_holder(number);
+                let pool = Pool::new(address, cx.scope(), self.shelf.numbers.clone());
+                asker.hand(Pooled::new(item.into_inner(), number, pool));
+            }
             None => self.shelf.store.returned(Some(item), cx.context().now()),
         }
     }
@@ -229,7 +278,12 @@ impl<T: Send + 'static> Owner<T> {
 
 impl<T: Send + 'static> Actor for Owner<T> {
     async fn started(&mut self, cx: &mut ActorContext<Self>) -> Result<()> {
-        self.shelf.store.forget_preparations();
+        let shelf = &mut *self.shelf;
+        if shelf.board.is_none() {
+            let (registry, max) = (cx.context().registry(), shelf.options.max);
+            shelf.board = Some(registry.enter_permits(cx.id().clone(), PermitKind::Item, max));
+        }
+        shelf.store.forget_preparations();
         self.settle(None, cx);
         Ok(())
     }
@@ -238,11 +292,22 @@ impl<T: Send + 'static> Actor for Owner<T> {
 impl<T: Send + 'static> HandlerLater<Get> for Owner<T> {
     type Reply = Result<Pooled<T>, GetError>;
 
-    async fn handle(&mut self, _: Get, reply: ReplyTo<Self::Reply>, cx: &mut ActorContext<Self>) {
-        let context = cx.context().clone();
+    async fn handle(
+        &mut self,
+        Get { number, party }: Get,
+        reply: ReplyTo<Self::Reply>,
+        cx: &mut ActorContext<Self>,
+    ) {
+        let (reply, context) = (Reply::Waits(reply), cx.context().clone());
         self.expire(cx);
-        let refused = self.shelf.store.get(Asker::Waits(reply, context));
+        self.shelf.asks = Some((number, party));
+        let refused = self.shelf.store.get(Asker {
+            number,
+            context,
+            reply,
+        });
         self.settle(refused, cx);
+        self.shelf.show_waiter();
     }
 }
 
@@ -251,14 +316,20 @@ impl<T: Send + 'static> HandlerLater<TryGet> for Owner<T> {
 
     async fn handle(
         &mut self,
-        _: TryGet,
+        TryGet { number, party }: TryGet,
         reply: ReplyTo<Self::Reply>,
         cx: &mut ActorContext<Self>,
     ) {
-        let context = cx.context().clone();
+        let (reply, context) = (Reply::Tries(reply), cx.context().clone());
         self.expire(cx);
-        let act = self.shelf.store.try_get(Asker::Tries(reply, context));
+        self.shelf.asks = Some((number, party));
+        let act = self.shelf.store.try_get(Asker {
+            number,
+            context,
+            reply,
+        });
         self.settle(Some(act), cx);
+        self.shelf.show_waiter();
     }
 }
 
@@ -267,6 +338,7 @@ impl<T: Send + 'static> Handler<Return<T>> for Owner<T> {
 
     async fn handle(&mut self, returned: Return<T>, cx: &mut ActorContext<Self>) {
         let shelf = &mut *self.shelf;
+        shelf.board().give_back(returned.number, 1);
         let is_unwanted = returned.is_after_panic && shelf.options.is_discarded_after_panic;
         let item = if is_unwanted || shelf.store.is_closed() {
             None
@@ -281,9 +353,18 @@ impl<T: Send + 'static> Handler<Return<T>> for Owner<T> {
 impl<T: Send + 'static> Handler<Forgo> for Owner<T> {
     type Reply = ();
 
-    async fn handle(&mut self, _: Forgo, cx: &mut ActorContext<Self>) {
+    async fn handle(&mut self, Forgo(number): Forgo, cx: &mut ActorContext<Self>) {
+        self.shelf.board().give_back(number, 1);
         self.shelf.store.returned(None, cx.context().now());
         self.settle(None, cx);
+    }
+}
+
+impl<T: Send + 'static> Handler<Leave> for Owner<T> {
+    type Reply = ();
+
+    async fn handle(&mut self, Leave(number): Leave, _cx: &mut ActorContext<Self>) {
+        self.shelf.board().leave(number);
     }
 }
 
@@ -311,6 +392,7 @@ impl<T: Send + 'static> Handler<Close> for Owner<T> {
         let (items, askers) = self.shelf.store.close();
         drop(items);
         for asker in askers {
+            self.shelf.board().leave(asker.number);
             asker.refuse(Why::Closed);
         }
         for (_, cut) in std::mem::take(&mut self.cuts) {

@@ -4,14 +4,16 @@ use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
+use std::sync::Arc;
 
 use greenroom_actor::{Address, HandlerLater, Scope};
+use greenroom_core::registry::{PermitNumbers, PermitParty};
 use greenroom_core::{Context, Result, channel, unwind};
 
 use super::actor::{Owner, Shelf};
 use super::error::{GetError, PoolError, PutError, TryGetError, WatchPoolError};
 use super::item::Item;
-use super::message::{Close, Count, Forgo, Get, Put, Return, TryGet, WaitClosed};
+use super::message::{Close, Count, Forgo, Get, Leave, Put, Return, TryGet, WaitClosed};
 use super::options::PoolOptions;
 use crate::detached;
 
@@ -28,6 +30,8 @@ pub struct Pool<T: Send + 'static> {
     address: Address<Owner<T>>,
     /// In which items come back, so that no cancel skips them. Invariant 3.
     detached: Context,
+    /// For those who ask.
+    numbers: Arc<PermitNumbers>,
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -71,6 +75,7 @@ impl<T: Send + 'static> Pool<T> {
             (given > max).then_some(PoolError::TooMany { max, given })
         };
         let shelf = Shelf::new(options, scope.context().now());
+        let numbers = shelf.numbers.clone();
         // Without a bound, so that no item is refused on its way back: it holds one message for each
         // call and each guard.
         let builder = scope
@@ -86,13 +91,18 @@ impl<T: Send + 'static> Pool<T> {
             if let Some(refused) = refused {
                 return Err(refused);
             }
-            Ok(Self::new(builder.await?, &scope))
+            Ok(Self::new(builder.await?, &scope, numbers))
         }
     }
 
-    pub(super) fn new(address: Address<Owner<T>>, scope: &Scope) -> Self {
+    pub(super) fn new(
+        address: Address<Owner<T>>,
+        scope: &Scope,
+        numbers: Arc<PermitNumbers>,
+    ) -> Self {
         Self {
             address,
+            numbers,
             detached: scope.context().without_cancel(),
         }
     }
@@ -135,8 +145,26 @@ impl<T: Send + 'static> Pool<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn get(&self) -> Result<Pooled<T>, GetError> {
-        Ok(self.address.ask(Get).await??.held())
+    #[track_caller]
+    pub fn get(&self) -> impl Future<Output = Result<Pooled<T>, GetError>> + Send {
+        self.get_from(Location::caller())
+    }
+
+    async fn get_from(&self, place: &'static Location<'static>) -> Result<Pooled<T>, GetError> {
+        let (mut place, party) = self.place(place);
+        let number = place.number;
+        let got = self.address.ask(Get { number, party }).await?;
+        place.is_given_up = false;
+        Ok(got?.held())
+    }
+
+    fn place(&self, place: &'static Location<'static>) -> (Place<'_, T>, PermitParty) {
+        let waiting = Place {
+            pool: self,
+            number: self.numbers.next(),
+            is_given_up: true,
+        };
+        (waiting, PermitParty::current(1, place))
     }
 
     /// Takes an idle item, if there is one and nobody waits for it. None is made.
@@ -165,8 +193,17 @@ impl<T: Send + 'static> Pool<T> {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn try_get(&self) -> Result<Pooled<T>, TryGetError> {
-        Ok(self.address.ask(TryGet).await??.held())
+    #[track_caller]
+    pub fn try_get(&self) -> impl Future<Output = Result<Pooled<T>, TryGetError>> + Send {
+        self.try_from(Location::caller())
+    }
+
+    async fn try_from(&self, place: &'static Location<'static>) -> Result<Pooled<T>, TryGetError> {
+        let (mut place, party) = self.place(place);
+        let number = place.number;
+        let got = self.address.ask(TryGet { number, party }).await?;
+        place.is_given_up = false;
+        Ok(got?.held())
     }
 
     /// Brings an item from outside into the pool: Go's `Put` of a new value. It is reset first.
@@ -296,6 +333,7 @@ impl<T: Send + 'static> Clone for Pool<T> {
         Self {
             address: self.address.clone(),
             detached: self.detached.clone(),
+            numbers: self.numbers.clone(),
         }
     }
 }
@@ -303,6 +341,21 @@ impl<T: Send + 'static> Clone for Pool<T> {
 impl<T: Send + 'static> fmt::Debug for Pool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pool({})", self.address.id())
+    }
+}
+
+/// What the registry shows of a call that waits.
+struct Place<'a, T: Send + 'static> {
+    pool: &'a Pool<T>,
+    number: u64,
+    is_given_up: bool,
+}
+
+impl<T: Send + 'static> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        if self.is_given_up {
+            let _ended = self.pool.tell(Leave(self.number));
+        }
     }
 }
 
@@ -340,20 +393,24 @@ impl Counts {
 /// or the end of the scope. Made by [`Pool::get`] and [`Pool::try_get`].
 ///
 /// One that is forgotten (`mem::forget`) keeps its place until the pool ends. One that outlives its
-/// pool drops the item.
+/// pool drops the item. Until it is dropped, a snapshot shows it with the task that asked for it, wherever
+/// it was moved since.
 #[must_use = "an item goes back to its pool when it is dropped"]
 pub struct Pooled<T: Send + 'static> {
     // Some until the drop, or until it is taken.
     item: Option<T>,
+    /// What it is shown by.
+    number: u64,
     pool: Pool<T>,
     /// Whether a caller has it. A call that is dropped by a panic drops one that nobody had.
     is_held: bool,
 }
 
 impl<T: Send + 'static> Pooled<T> {
-    pub(super) fn new(item: T, pool: Pool<T>) -> Self {
+    pub(super) fn new(item: T, number: u64, pool: Pool<T>) -> Self {
         Self {
             item: Some(item),
+            number,
             pool,
             is_held: false,
         }
@@ -385,7 +442,7 @@ impl<T: Send + 'static> Pooled<T> {
     pub fn into_inner(mut pooled: Self) -> T {
         match pooled.item.take() {
             Some(item) => {
-                let _ended = pooled.pool.tell(Forgo);
+                let _ended = pooled.pool.tell(Forgo(pooled.number));
                 item
             }
             None => unreachable!("the item is there until the drop"),
@@ -419,6 +476,7 @@ impl<T: Send + 'static> Drop for Pooled<T> {
             return;
         };
         let returned = Return {
+            number: self.number,
             item: Item::new(item),
             is_after_panic: self.is_held && unwind::is_unwinding(),
         };

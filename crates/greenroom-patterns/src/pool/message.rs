@@ -1,25 +1,37 @@
 //! What the owner of the items is sent.
 
 use greenroom_core::channel::Sender;
+use greenroom_core::registry::PermitParty;
 
 use super::item::Item;
 use super::state::Prepared;
 
 /// Asks for an item.
-pub(super) struct Get;
+pub(super) struct Get {
+    /// The number of the guard, and of the place in line.
+    pub(super) number: u64,
+    pub(super) party: PermitParty,
+}
 
 /// Asks for an item if one is idle.
-pub(super) struct TryGet;
+pub(super) struct TryGet {
+    pub(super) number: u64,
+    pub(super) party: PermitParty,
+}
+
+/// Says that the asker of this number has given up.
+pub(super) struct Leave(pub(super) u64);
 
 /// Gives an item back.
 pub(super) struct Return<T> {
+    pub(super) number: u64,
     pub(super) item: Item<T>,
     /// Its holder panicked.
     pub(super) is_after_panic: bool,
 }
 
 /// Says that an item has left for good.
-pub(super) struct Forgo;
+pub(super) struct Forgo(pub(super) u64);
 
 /// Brings an item from outside, and tells whether it was taken. Dropped unhandled, it gives it back.
 pub(super) struct Put<T> {

@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use greenroom_actor::{Address, HandlerLater, Scope, SpawnError};
+use greenroom_core::registry::{PermitNumbers, PermitParty};
 use greenroom_core::wait::Wait;
 use greenroom_core::{Context, Result};
 
-use super::actor::Owner;
+use super::actor::{Book, Owner};
 use super::error::{AcquireError, CountError, ResizeError, SplitError, TryAcquireError};
 use super::message::{Acquire, Close, Leave, Look, Release, Resize, TryAcquire};
-use super::state::Permits;
 use crate::detached;
 
 /// Has a number of permits, and lets wait who asks for more than are free. Cloning gives another handle
@@ -24,6 +25,8 @@ struct Link {
     address: Address<Owner>,
     /// In which permits come back, so that no cancel skips them. Invariant 4.
     detached: Context,
+    /// For those who ask.
+    numbers: PermitNumbers,
 }
 
 impl Semaphore {
@@ -46,12 +49,16 @@ impl Semaphore {
         // Without a bound, so that no permit is refused on its way back: it holds a message for each
         // permit, and one for each call that waits.
         let builder = scope
-            .supervise(Permits::new(permits), Owner)
+            .supervise(Book::new(permits), Owner)
             .unbounded_mailbox();
         let detached = scope.context().without_cancel();
         async move {
             let address = builder.await?;
-            Ok(Self(Arc::new(Link { address, detached })))
+            Ok(Self(Arc::new(Link {
+                address,
+                detached,
+                numbers: PermitNumbers::default(),
+            })))
         }
     }
 
@@ -80,8 +87,9 @@ impl Semaphore {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn acquire(&self) -> Result<Permit, AcquireError> {
-        self.acquire_many(1).await
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Result<Permit, AcquireError>> + Send {
+        self.acquire_many(1)
     }
 
     /// Waits for so many permits, all of them at once: Go's `Acquire`.
@@ -119,18 +127,33 @@ impl Semaphore {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn acquire_many(&self, permits: usize) -> Result<Permit, AcquireError> {
+    #[track_caller]
+    pub fn acquire_many(
+        &self,
+        permits: usize,
+    ) -> impl Future<Output = Result<Permit, AcquireError>> + Send {
+        self.acquire_from(permits, Location::caller())
+    }
+
+    async fn acquire_from(
+        &self,
+        permits: usize,
+        place: &'static Location<'static>,
+    ) -> Result<Permit, AcquireError> {
+        let number = self.0.numbers.next();
         // Dropped after the ask, whose end is what the owner looks at when it is told.
-        let mut place = Place {
+        let mut waiting = Place {
             semaphore: self,
+            number,
             is_given_up: true,
         };
         let asked = Acquire {
-            permits,
+            number,
+            party: PermitParty::current(permits, place),
             semaphore: self.clone(),
         };
         let granted = self.0.address.ask(asked).await?;
-        place.is_given_up = false;
+        waiting.is_given_up = false;
         // The context may have ended between the grant and this poll: the permits go back then.
         match Wait::ended() {
             Some(ended) if granted.is_ok() => Err(ended.into()),
@@ -159,8 +182,9 @@ impl Semaphore {
     /// # Ok(())
     /// # })?; Ok::<(), greenroom_core::Failure>(())
     /// ```
-    pub async fn try_acquire(&self) -> Result<Permit, TryAcquireError> {
-        self.try_acquire_many(1).await
+    #[track_caller]
+    pub fn try_acquire(&self) -> impl Future<Output = Result<Permit, TryAcquireError>> + Send {
+        self.try_acquire_many(1)
     }
 
     /// Takes so many permits if they are free and nobody waits: Go's `TryAcquire`.
@@ -181,9 +205,22 @@ impl Semaphore {
     ///
     /// # Differences from Go
     /// Go's asks no context.
-    pub async fn try_acquire_many(&self, permits: usize) -> Result<Permit, TryAcquireError> {
+    #[track_caller]
+    pub fn try_acquire_many(
+        &self,
+        permits: usize,
+    ) -> impl Future<Output = Result<Permit, TryAcquireError>> + Send {
+        self.try_from(permits, Location::caller())
+    }
+
+    async fn try_from(
+        &self,
+        permits: usize,
+        place: &'static Location<'static>,
+    ) -> Result<Permit, TryAcquireError> {
         let asked = TryAcquire {
-            permits,
+            number: self.0.numbers.next(),
+            party: PermitParty::current(permits, place),
             semaphore: self.clone(),
         };
         match self.0.address.ask(asked).await {
@@ -295,9 +332,10 @@ impl Semaphore {
         Ok(self.0.address.ask(Look).await?)
     }
 
-    pub(super) fn granted(self, permits: usize) -> Permit {
+    pub(super) fn granted(self, number: u64, permits: usize) -> Permit {
         Permit {
             semaphore: self,
+            number,
             permits,
         }
     }
@@ -321,13 +359,16 @@ impl fmt::Debug for Semaphore {
 /// Permits that are out, which go back when this is dropped: by a return, a panic or a cancel. Made by
 /// [`Semaphore::acquire`] and its like; may be moved into a task.
 ///
-/// It is valid also after the semaphore was closed or has ended.
+/// It is valid also after the semaphore was closed or has ended. Until it is dropped, a snapshot shows it
+/// with the task that asked for it, wherever it was moved since.
 ///
 /// # Differences from Go
 /// It is `Acquire` and `defer Release` in one. A part goes back earlier by [`split`](Self::split).
 #[must_use = "a permit goes back when it is dropped"]
 pub struct Permit {
     semaphore: Semaphore,
+    /// What it is shown by; one that was split off has the same.
+    number: u64,
     permits: usize,
 }
 
@@ -363,7 +404,7 @@ impl Permit {
             return Err(SplitError { asked, held });
         };
         self.permits = rest;
-        Ok(self.semaphore.clone().granted(permits))
+        Ok(self.semaphore.clone().granted(self.number, permits))
     }
 }
 
@@ -371,7 +412,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if self.permits > 0 {
             // Refused only if the semaphore has ended: then nobody waits.
-            let _ended = self.semaphore.tell(Release(self.permits));
+            let _ended = self.semaphore.tell(Release {
+                number: self.number,
+                permits: self.permits,
+            });
         }
     }
 }
@@ -386,13 +430,14 @@ impl fmt::Debug for Permit {
 /// A place in the queue. Invariant 4.
 struct Place<'a> {
     semaphore: &'a Semaphore,
+    number: u64,
     is_given_up: bool,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if self.is_given_up {
-            let _ended = self.semaphore.tell(Leave);
+            let _ended = self.semaphore.tell(Leave(self.number));
         }
     }
 }

@@ -14,6 +14,7 @@ mod ending;
 mod lending;
 mod making;
 mod model;
+mod shown;
 
 use std::future::Future;
 

@@ -11,6 +11,7 @@ mod common;
 
 mod limits;
 mod resize;
+mod shown;
 
 use std::sync::Arc;
 
