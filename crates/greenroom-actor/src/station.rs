@@ -10,7 +10,7 @@ use greenroom_core::channel::WeakSender;
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::registry::{ActorState, Registered};
+use greenroom_core::registry::{ActorState, MessageCounts, Registered};
 use greenroom_core::task::TaskInfo;
 use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
@@ -18,10 +18,12 @@ use slab::Slab;
 
 use crate::actor::Actor;
 use crate::address::{Address, WeakAddress};
+use crate::dead_letter::{Letter, Undelivered};
 use crate::engine::HostedAddress;
 use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
-use crate::supervision::Leash;
+use crate::supervision::{Leash, forget};
+use crate::tally::Tally;
 
 /// The cell beside one actor, which lives over its restarts and does not keep it alive.
 pub(crate) struct Station<A: Actor> {
@@ -41,6 +43,7 @@ pub(crate) struct Station<A: Actor> {
     pub(crate) leash: Option<Arc<Leash>>,
     /// What it does about its children, if it is a supervisor.
     pub(crate) supervises: Option<&'static str>,
+    pub(crate) tally: Tally,
     restarts: AtomicU64,
     state: AtomicU8,
 }
@@ -74,6 +77,7 @@ impl<A: Actor> Station<A> {
             me: me.clone(),
             leash: parts.leash,
             supervises: parts.supervises,
+            tally: Tally::default(),
             restarts: AtomicU64::new(0),
             state: AtomicU8::new(0),
         })
@@ -98,6 +102,44 @@ impl<A: Actor> Station<A> {
             },
             move || control.push(signal),
         );
+    }
+
+    /// Gives a message up: answers its asker, and makes it a dead letter, or drops it. `from` is who sent
+    /// it, if nobody asks.
+    pub(crate) fn bury(&self, envelope: BoxedEnvelope<A>, why: Undelivered, from: Option<Id>) {
+        let no_reply = why.no_reply();
+        if !self.scope.core.letters().is_watched() {
+            if let Err(payload) = unwind::catch(|| envelope.refuse(no_reply)) {
+                forget(payload);
+            }
+            return;
+        }
+        let (message_type, from) = (envelope.message_type(), envelope.asker().or(from));
+        let message = envelope.give_up(no_reply);
+        self.post(message_type, why, from, Some(message));
+    }
+
+    /// Makes a dead letter of a message whose asker knows.
+    pub(crate) fn post(
+        &self,
+        message_type: &'static str,
+        why: Undelivered,
+        from: Option<Id>,
+        message: Option<Box<dyn Any + Send>>,
+    ) {
+        let letter = Letter {
+            to: self.info.id.clone(),
+            message_type,
+            why,
+            from,
+            message,
+        };
+        self.scope.core.letters().post(self.root().driver(), letter);
+    }
+
+    /// Returns what became of the actor's messages.
+    pub(crate) fn messages(&self) -> MessageCounts {
+        self.tally.counts(|| self.mailbox.accepted())
     }
 
     pub(crate) fn set_state(&self, state: ActorState) {
@@ -138,6 +180,10 @@ impl<A: Actor> Registered for Station<A> {
 
     fn restarts(&self) -> u64 {
         self.restarts.load(Relaxed)
+    }
+
+    fn messages(&self) -> MessageCounts {
+        Station::messages(self)
     }
 
     fn strategy(&self) -> Option<&'static str> {

@@ -168,6 +168,7 @@ where
         message,
         reply: crate::reply::ReplyTo::nobody(),
         context,
+        tries: crate::mailbox::Once,
     })
 }
 

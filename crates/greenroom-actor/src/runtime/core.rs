@@ -14,6 +14,7 @@ use greenroom_core::{Context, Driver, Id, unwind};
 use parking_lot::Mutex;
 
 use super::{Home, Placement};
+use crate::dead_letter::LetterBox;
 use crate::hub::Hub;
 use crate::latch::Latch;
 use crate::scope::{Inner, ScopeError};
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     next: AtomicUsize,
     // How many waits for another's user code the actors have begun.
     waits: AtomicU64,
+    letters: LetterBox,
     is_single: bool,
     pub(super) ended: Latch,
     pub(super) system: Mutex<Option<JoinHandle<()>>>,
@@ -71,6 +73,7 @@ impl Core {
             hubs,
             next: AtomicUsize::new(0),
             waits: AtomicU64::new(0),
+            letters: LetterBox::new(),
             is_single,
             ended,
             system: Mutex::new(system),
@@ -88,6 +91,11 @@ impl Core {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Returns where dead letters go to.
+    pub(crate) fn letters(&self) -> &LetterBox {
+        &self.letters
     }
 
     pub(crate) fn arbiters(&self) -> usize {

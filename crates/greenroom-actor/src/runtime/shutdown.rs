@@ -62,6 +62,7 @@ pub(super) async fn run(core: &Arc<Core>, deadline: Duration) -> ShutdownReport 
     if core.ended.wait_blocking_for(core.keeper.name(), GRACE) {
         join(core);
     }
+    core.letters().close();
     let panics = core.hubs.iter().flat_map(|hub| hub.take_strays()).collect();
     ShutdownReport { cut, stuck, panics }
 }
@@ -112,4 +113,5 @@ pub(super) fn on_drop(core: &Arc<Core>) {
     if is_plain && !core.is_single() && core.ended.wait_blocking(Duration::from_secs(1)) {
         join(core);
     }
+    core.letters().close();
 }

@@ -172,6 +172,7 @@ impl Drop for SingleThread {
         if let Err(payload) = unwind::drop_caught(self.thread.take()) {
             forget(payload);
         }
+        self.runtime.core().letters().close();
     }
 }
 

@@ -12,13 +12,15 @@ use greenroom_core::error::ContextError;
 use greenroom_core::registry::ActorState;
 use greenroom_core::task::yield_now;
 use greenroom_core::time::{After, after};
-use greenroom_core::{Context, ExitReason, Result, current, unwind};
+use greenroom_core::{Context, ExitReason, Id, Panic, Result, current, unwind};
 
 use super::apart::{catching, forget};
-use super::life::{End, Life, close, refuse};
+use super::life::{Again, End, Life, close};
 use crate::actor::{Actor, ActorContext};
-use crate::mailbox::{BoxedEnvelope, Order};
-use crate::reply::{Begun, NoReply};
+use crate::dead_letter::Undelivered;
+use crate::mailbox::{BoxedEnvelope, Order, Spare};
+use crate::reply::Begun;
+use crate::station::Station;
 
 /// Messages that an actor handles in one turn.
 pub(super) const BATCH: usize = 64;
@@ -54,6 +56,8 @@ enum Next<A: Actor> {
 
 enum Handled {
     Done,
+    /// The message's context had ended when its handler returned.
+    Late,
     /// The message's context ended before its handler did.
     Overdue,
     Ended(ContextError),
@@ -67,6 +71,84 @@ struct Leaving<'a>(&'a Desk);
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         self.0.leave();
+    }
+}
+
+/// A message in hand: its handler has begun. One that is dropped was cut.
+struct Hand<'a, A: Actor> {
+    station: &'a Station<A>,
+    message_type: &'static str,
+    // None when the outcome is known.
+    begun: Option<Begun>,
+    spare: Option<Box<dyn Spare<A>>>,
+}
+
+impl<A: Actor> Hand<'_, A> {
+    /// The handler has returned.
+    fn handled(&mut self) {
+        self.station.tally.handled.add();
+        if let Some(begun) = self.begun.take() {
+            begun.end(None);
+        }
+    }
+
+    /// The handler has panicked. Returns the message if it is tried again.
+    fn panicked(&mut self, panic: Panic, most: u32) -> Option<Again<A>> {
+        let begun = self.begun.take()?;
+        match self.spare.take() {
+            Some(spare) if spare.may_repeat(most) => {
+                begun.end_for_another_try();
+                let envelope = spare.into_envelope();
+                return Some(Again { envelope, panic });
+            }
+            Some(spare) => self.set_aside(begun, spare, panic),
+            None => {
+                let from = begun.asker();
+                begun.end(Some(&panic));
+                self.lose(Undelivered::Panicked(panic), from);
+            }
+        }
+        None
+    }
+
+    fn set_aside(&self, begun: Begun, spare: Box<dyn Spare<A>>, panic: Panic) {
+        let from = begun.asker();
+        begun.end(Some(&panic));
+        self.station.tally.set_aside.add();
+        if !self.station.scope.core.letters().is_watched() {
+            return let_go(spare);
+        }
+        let tries = spare.tried();
+        let why = Undelivered::Poisoned { tries, panic };
+        let message = spare.into_message();
+        (self.station).post(self.message_type, why, from, Some(message));
+    }
+
+    fn lose(&self, why: Undelivered, from: Option<Id>) {
+        self.station.tally.lost.add();
+        if self.station.scope.core.letters().is_watched() {
+            self.station.post(self.message_type, why, from, None);
+        }
+    }
+}
+
+impl<A: Actor> Drop for Hand<'_, A> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            let from = begun.asker();
+            drop(begun);
+            self.lose(Undelivered::Cut, from);
+        }
+        if let Some(spare) = self.spare.take() {
+            let_go(spare);
+        }
+    }
+}
+
+/// Drops a message of a user's.
+fn let_go<T>(message: T) {
+    if let Err(payload) = unwind::drop_caught(message) {
+        forget(payload);
     }
 }
 
@@ -93,6 +175,9 @@ impl<A: Actor> Life<A> {
             started(Ok(()));
         }
         self.station.tell_up(self.incarnation);
+        if let Some(end) = self.try_again(actor, cx).await {
+            return end;
+        }
         let mut handled = 0;
         // The mailbox first, so that each incarnation gets on with it.
         let mut last = Lane::Streams;
@@ -123,7 +208,10 @@ impl<A: Actor> Life<A> {
                     continue;
                 }
                 Next::Timer(number) => match unwind::catch(|| cx.timers.fired(number)) {
-                    Ok(Some(envelope)) => envelope,
+                    Ok(Some(envelope)) => {
+                        self.station.tally.own.add();
+                        envelope
+                    }
                     Ok(None) => continue,
                     Err(payload) => return self.panicked(payload, "timer"),
                 },
@@ -175,6 +263,7 @@ impl<A: Actor> Life<A> {
             Ok(polled) => polled.map(|envelope| {
                 let id = || Some(self.station.info.id.clone());
                 driver::report(EventKind::Message, id, envelope.message_type());
+                self.station.tally.own.add();
                 Next::Message(envelope)
             }),
             Err(payload) => Poll::Ready(Next::Panicked(payload)),
@@ -191,6 +280,15 @@ impl<A: Actor> Life<A> {
         }
     }
 
+    /// Tries the message again with which the incarnation before has panicked, unless a stop comes first.
+    async fn try_again(&self, actor: &mut A, cx: &mut ActorContext<A>) -> Option<End> {
+        if cx.is_stopping || self.station.control.order() == Some(Order::Stop) {
+            return None;
+        }
+        let Again { envelope, .. } = self.again.take()?;
+        self.handle(actor, cx, envelope).await
+    }
+
     /// Runs one handler to its end, and returns how the actor ends with it, if it does.
     async fn handle(
         &self,
@@ -198,49 +296,84 @@ impl<A: Actor> Life<A> {
         cx: &mut ActorContext<A>,
         envelope: BoxedEnvelope<A>,
     ) -> Option<End> {
+        let (station, tally) = (&*self.station, &self.station.tally);
         let context = envelope.context().clone();
         if envelope.is_asker_gone() {
-            return self.drop_message(envelope);
-        }
-        if let Some(error) = context.err() {
-            refuse(
-                envelope,
-                match error {
-                    ContextError::Deadline(_) => NoReply::Expired,
-                    ContextError::Cancelled(_) => NoReply::Closed,
-                },
-            );
+            tally.abandoned.add();
+            station.bury(envelope, Undelivered::Abandoned, None);
             return None;
         }
-        let message_type = envelope.message_type();
-        let (unanswered, holds_reply) = envelope.unanswered();
-        let begun = Begun::new(unanswered, holds_reply);
+        match context.err() {
+            None => {}
+            Some(ContextError::Deadline(_)) => {
+                tally.expired.add();
+                station.bury(envelope, Undelivered::Expired, None);
+                return None;
+            }
+            Some(ContextError::Cancelled(_)) => {
+                tally.abandoned.add();
+                station.bury(envelope, Undelivered::Cancelled, None);
+                return None;
+            }
+        }
+        let terms = envelope.terms();
+        let mut hand = Hand {
+            station,
+            message_type: envelope.message_type(),
+            begun: Some(Begun::new(terms.unanswered, terms.holds_reply)),
+            spare: None,
+        };
         cx.message = Some(context.clone());
-        let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
+        let make = || {
+            if terms.may_repeat {
+                hand.spare = envelope.spare();
+            }
+            envelope.handle(actor, cx)
+        };
+        let outcome = match unwind::catch(make) {
             Ok(handler) => self.run_handler(handler, &context).await,
             Err(payload) => Handled::Panicked(payload),
         };
         cx.message = None;
-        let end = match outcome {
-            Handled::Done => None,
+        match outcome {
+            Handled::Done => {
+                hand.handled();
+                None
+            }
+            Handled::Late => {
+                if station.context.err().is_some() {
+                    station.scope.note_cut();
+                }
+                hand.handled();
+                None
+            }
             Handled::Overdue => {
-                if self.station.context.err().is_some() {
-                    self.station.scope.note_cut();
+                if station.context.err().is_some() {
+                    station.scope.note_cut();
                 }
                 None
             }
             Handled::Ended(error) => {
-                self.station.scope.note_cut();
+                station.scope.note_cut();
                 Some(End::Abnormal(error.into()))
             }
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
-            Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
-        };
-        begun.end(match &end {
-            Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
-            _ => None,
-        });
-        end
+            Handled::Panicked(payload) => {
+                let panic = self.panic(payload, hand.message_type);
+                let again = hand.panicked(panic.clone(), self.most_tries());
+                self.again.set(again);
+                Some(End::Abnormal(ExitReason::Panicked(panic)))
+            }
+        }
+    }
+
+    /// How often a message may be tried so that it does not get the actor given up by itself. What a
+    /// supervisor allows is not known here.
+    fn most_tries(&self) -> u32 {
+        match self.station.leash {
+            Some(_) => u32::MAX,
+            None => u32::try_from(self.intensity.restarts).unwrap_or(u32::MAX),
+        }
     }
 
     async fn run_handler(
@@ -273,7 +406,7 @@ impl<A: Actor> Life<A> {
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
                 Ok(Poll::Ready(())) if message_end.is_some() => {
-                    return Poll::Ready(Handled::Overdue);
+                    return Poll::Ready(Handled::Late);
                 }
                 Ok(Poll::Ready(())) => return Poll::Ready(Handled::Done),
                 Ok(Poll::Pending) => {}
@@ -343,12 +476,5 @@ impl<A: Actor> Life<A> {
             Some(patience) => Pin::new(patience).poll(cx).map(|_at| ()),
             None => Poll::Pending,
         }
-    }
-
-    fn drop_message(&self, envelope: BoxedEnvelope<A>) -> Option<End> {
-        if let Err(payload) = unwind::drop_caught(envelope) {
-            forget(payload);
-        }
-        None
     }
 }

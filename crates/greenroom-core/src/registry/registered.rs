@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::MessageCounts;
 use crate::error::Cause;
 use crate::task::TaskInfo;
 
@@ -30,6 +31,11 @@ pub trait Registered: Send + Sync + 'static {
 
     /// Returns how often it was rebuilt after a failure.
     fn restarts(&self) -> u64;
+
+    /// Returns what became of its messages. Final when it leaves the registry.
+    fn messages(&self) -> MessageCounts {
+        MessageCounts::default()
+    }
 
     /// Returns the name of its strategy, if it supervises others: its children are those whose parent it
     /// is.

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serializer;
 
-use super::Registry;
 use super::leases::{LeaseHop, LeaseRecord};
 use super::registered::{ActorState, Registered};
 use super::reply::Reply;
 use super::sources::TaskQuery;
+use super::{MessageCounts, Registry};
 use crate::context::Context;
 use crate::current;
 use crate::id::{Id, Name};
@@ -98,6 +98,8 @@ pub struct ActorRecord {
     pub mailbox_capacity: Option<usize>,
     /// How often it was rebuilt after a failure.
     pub restarts: u64,
+    /// What became of its messages.
+    pub messages: MessageCounts,
     /// The name of its strategy, if it is a supervisor; its children have it as their parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<&'static str>,
@@ -114,6 +116,7 @@ impl ActorRecord {
             mailbox_depth,
             mailbox_capacity,
             restarts: record.restarts(),
+            messages: record.messages(),
             strategy: record.strategy(),
         }
     }
