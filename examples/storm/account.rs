@@ -159,11 +159,19 @@ impl Kind {
     /// What it means that a token of this kind was let go of before anybody began with it.
     fn unserved(self) -> Fate {
         match self {
-            Self::Asks | Self::Tells | Self::Routed | Self::Jobs | Self::Leases => Fate::Refused,
-            Self::Timers | Self::Streams | Self::Pipeline | Self::Fan | Self::Channel => Fate::Cut,
+            Self::Pipeline | Self::Fan | Self::Channel => Fate::Cut,
             Self::Broadcast | Self::Entries => Fate::Dropped,
             Self::Items => Fate::Stored,
+            _ => Fate::Refused,
         }
+    }
+
+    /// Whether tokens of this kind are messages to workers.
+    pub(crate) fn is_message(self) -> bool {
+        matches!(
+            self,
+            Self::Asks | Self::Tells | Self::Timers | Self::Streams | Self::Routed
+        )
     }
 }
 
@@ -313,6 +321,11 @@ impl Token {
         self.fate = Some(Fate::Refused);
     }
 
+    /// It came back as a dead letter.
+    pub(crate) fn undelivered(mut self, fate: Fate) {
+        self.fate = Some(fate);
+    }
+
     /// It was found where it was kept.
     pub(crate) fn stored(mut self) {
         self.fate = Some(Fate::Stored);
@@ -407,6 +420,12 @@ impl Account {
         let mut total = Row::default();
         self.rows.iter().for_each(|row| total.add(row));
         total
+    }
+
+    /// How many messages to workers have a fate.
+    pub(crate) fn messages(&self, fate: Fate) -> u64 {
+        let messages = Kind::ALL.into_iter().filter(|kind| kind.is_message());
+        messages.map(|kind| self.of(kind).fates[fate.index()]).sum()
     }
 
     /// Returns whether each that was sent has one fate, in each row.

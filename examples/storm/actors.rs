@@ -4,7 +4,7 @@ use futures_util::stream;
 use greenroom::prelude::*;
 use greenroom::task::yield_now;
 
-use super::account::{Book, Kind, Ledger, Slip, Told, Token};
+use super::account::{Book, Kind, Ledger, Slip, Token, Told};
 use super::faults::{Dice, Fault, Planted};
 use super::storm::Storm;
 
@@ -31,9 +31,9 @@ pub(crate) struct Later(pub(crate) Token);
 /// Something that another worker answers.
 pub(crate) struct Hop(pub(crate) Token);
 
-struct Tick(Token);
+pub(crate) struct Tick(pub(crate) Token);
 
-struct Item(Token);
+pub(crate) struct Item(pub(crate) Token);
 
 /// The books of what the workers of a round send themselves.
 #[derive(Clone, Debug)]
@@ -72,7 +72,13 @@ impl Worker {
     }
 
     /// The work that all messages have in common.
-    async fn work(&mut self, mut token: Token, cx: &mut ActorContext<Self>) -> u64 {
+    async fn work(&mut self, token: Token, cx: &mut ActorContext<Self>) -> u64 {
+        let token = self.begin(token, cx).await;
+        token.handled();
+        self.served
+    }
+
+    async fn begin(&mut self, mut token: Token, cx: &mut ActorContext<Self>) -> Token {
         token.begin();
         self.dice.may_panic(Fault::Panic);
         match self.dice.below(32) {
@@ -88,9 +94,8 @@ impl Worker {
             yield_now().await;
             std::panic::panic_any(Planted);
         }
-        token.handled();
         self.served += 1;
-        self.served
+        token
     }
 
     /// Now and then this closes a circle, and is refused.
@@ -112,6 +117,7 @@ pub(crate) async fn ask(worker: &Address<Worker>, book: &Book) -> Result<u64, As
         Err(
             AskError::Closed
             | AskError::Full
+            | AskError::Overflow
             | AskError::Restarting
             | AskError::Cycle { .. }
             | AskError::DeadlineInMailbox,
@@ -212,14 +218,18 @@ impl HandlerLater<Hop> for Worker {
     type Reply = u64;
 
     async fn handle(&mut self, Hop(token): Hop, reply: ReplyTo<u64>, cx: &mut ActorContext<Self>) {
-        let served = self.work(token, cx).await;
-        let Some(peer) = self.storm.some_worker(&mut self.dice) else {
-            return reply.send(served);
-        };
-        let token = self.storm.own.asks.token();
-        if let Err(refused) = peer.forward(Work(token), reply).await {
-            refused.into_inner().0.refused();
+        let token = self.begin(token, cx).await;
+        match self.storm.some_worker(&mut self.dice) {
+            None => reply.send(self.served),
+            Some(peer) => {
+                let next = Work(self.storm.own.asks.token());
+                if let Err(refused) = peer.forward(next, reply).await {
+                    refused.into_inner().0.refused();
+                }
+            }
         }
+        // Not before: it may be cut while it waits for room.
+        token.handled();
     }
 }
 

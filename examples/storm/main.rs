@@ -12,6 +12,7 @@ mod args;
 mod churn;
 mod clients;
 mod faults;
+mod letters;
 mod lines;
 mod memory;
 mod pools;
@@ -33,7 +34,7 @@ use greenroom::prelude::*;
 
 use args::Args;
 use faults::Faults;
-use progress::Progress;
+use progress::{PROGRESS, Progress};
 use report::Report;
 use rounds::Plan;
 
@@ -74,7 +75,7 @@ fn run(args: &Args) -> Result<Report> {
     };
     let (inside, until) = (runtime.clone(), stop.clone());
     let outcome = runtime.block_on(|scope| async move {
-        let shown = scope.go(plan.progress.clone().show());
+        let shown = scope.named(PROGRESS)?.go(plan.progress.clone().show());
         let outcome = rounds::run(scope, inside, until, plan).await;
         shown.cancel("the storm is over");
         Ok(outcome)

@@ -7,6 +7,9 @@ use greenroom::prelude::*;
 
 use super::account::{Account, Ledger, lock};
 
+/// The name of the task that shows it.
+pub(crate) const PROGRESS: &str = "progress";
+
 /// Shows progress on standard error if that is a terminal, else does nothing. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress(Arc<Shared<Option<Watched>>>);

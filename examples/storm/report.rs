@@ -84,6 +84,9 @@ impl Report {
             told(memory.end()),
             told(memory.limit())
         )?;
+        let letters = outcome.letters;
+        let (read, missed) = (letters.read, letters.missed);
+        writeln!(out, "dead letters: {read} read, {missed} missed")?;
         writeln!(out, "leaks: {}", self.leaks.len())?;
         if let Some(signal) = &self.signal {
             writeln!(out, "ended early: {signal}")?;

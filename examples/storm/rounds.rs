@@ -3,13 +3,15 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use greenroom::OnError;
 use greenroom::prelude::*;
+use greenroom::task::TaskKind;
+use greenroom::{Living, OnError};
 
 use super::account::Account;
 use super::faults::{Dice, Fault, Faults};
+use super::letters::{Letters, Undertaker};
 use super::memory::Memory;
-use super::progress::Progress;
+use super::progress::{PROGRESS, Progress};
 use super::storm::{Part, Storm};
 
 /// How long the load of a round lasts.
@@ -34,6 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) rounds: u64,
     pub(crate) account: Account,
     pub(crate) memory: Memory,
+    pub(crate) letters: Letters,
     /// What must not be, with the number of the round.
     pub(crate) wrong: Vec<String>,
 }
@@ -74,7 +77,7 @@ pub(crate) async fn run(outer: Scope, runtime: Runtime, stop: Context, plan: Pla
             parts: plan.parts,
         };
         plan.progress.watch(&round.storm.ledger, &outcome.account);
-        let wrong = round.play(&outer, &mut dice).await;
+        let wrong = round.play(&outer, &mut dice, &mut outcome.letters).await;
         let number = round.number;
         let named = wrong
             .into_iter()
@@ -97,7 +100,7 @@ struct Round {
 
 impl Round {
     /// Plays the round, and returns what is wrong with it.
-    async fn play(&self, outer: &Scope, dice: &mut Dice) -> Vec<String> {
+    async fn play(&self, outer: &Scope, dice: &mut Dice, letters: &mut Letters) -> Vec<String> {
         let ending = match dice.below(8) {
             0 | 1 => Ending::Cancelled,
             2 => Ending::Overdue,
@@ -107,10 +110,10 @@ impl Round {
         let mut wrong = Vec::new();
         {
             // By reference: one that hangs must live until it was looked at.
-            let mut played = pin!(self.end(outer, ending, dice.fork()));
+            let mut played = pin!(self.to_its_end(outer, ending, dice.fork(), letters));
             let is_over = select! {
-                () = played.as_mut() => true,
-                after(self.length + PATIENCE) => false,
+                more = played.as_mut() => { wrong.extend(more); true },
+                after(self.length + 2 * PATIENCE) => false,
             };
             if !is_over {
                 wrong.push(format!("it hangs ({ending:?})\n{}", self.seen().await));
@@ -118,10 +121,36 @@ impl Round {
                 super::report::hung(&wrong);
             }
         }
-        wrong.extend(self.left(outer).await);
         wrong.extend(self.storm.ledger.all_wrong());
         wrong.truncate(20);
         wrong
+    }
+
+    /// Plays the round until nothing of it is left, and reads the dead letters meanwhile.
+    async fn to_its_end(
+        &self,
+        outer: &Scope,
+        ending: Ending,
+        dice: Dice,
+        letters: &mut Letters,
+    ) -> Option<String> {
+        let (storm, mut undertaker) = (&self.storm, Undertaker::new(&self.storm.runtime));
+        let left = {
+            let mut played = pin!(async {
+                self.end(outer, ending, dice).await;
+                self.left(outer).await
+            });
+            select! {
+                left = played.as_mut() => left,
+                _ended = undertaker.read() => played.await,
+            }
+        };
+        undertaker.read_rest();
+        letters.add(&undertaker);
+        if left.is_none() {
+            undertaker.compare(&storm.runtime, &storm.ledger.account(), &storm.ledger);
+        }
+        left
     }
 
     async fn end(&self, outer: &Scope, ending: Ending, dice: Dice) {
@@ -170,13 +199,14 @@ impl Round {
         let until = outer.context().now() + PATIENCE;
         loop {
             let alive = self.storm.runtime.alive().await;
-            let others = |living: &&greenroom::Living| {
-                living.task.kind != greenroom::task::TaskKind::Kernel
-                    && living.task.id != *outer.id()
-                    && living.task.id.parent() != Some(outer.id())
-                    || living.is_leak
+            let is_other = |living: &&Living| {
+                let task = &living.task;
+                let is_known = task.kind == TaskKind::Kernel
+                    || task.id == *outer.id()
+                    || task.id.name() == PROGRESS;
+                living.is_leak || !is_known
             };
-            let others = alive.living.iter().filter(others).count();
+            let others = alive.living.iter().filter(is_other).count();
             if others == 0 && self.storm.ledger.account().is_even() {
                 return None;
             }

@@ -83,10 +83,13 @@ async fn plant(scope: &Scope, storm: &Storm, dice: &mut Dice) -> Result<Supervis
 }
 
 fn worker(id: &'static str, storm: &Storm, dice: &mut Dice) -> Child<Address<Worker>> {
-    let overflow = match dice.one_in(2) {
-        true => Overflow::Wait,
-        false => Overflow::Fail,
-    };
+    let overflow = [
+        Overflow::Wait,
+        Overflow::Fail,
+        Overflow::DropNewest,
+        Overflow::DropOldest,
+        Overflow::KeepLatest,
+    ][dice.below(5)];
     let restart = match dice.one_in(2) {
         true => Restart::Permanent,
         false => Restart::Transient,
