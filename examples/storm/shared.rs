@@ -63,7 +63,7 @@ pub(crate) async fn start(scope: Scope, storm: Storm, mut dice: Dice) -> Result<
         for task in tasks {
             let _failed = task.await;
         }
-        shared.is_back().await
+        shared.audit().await
     };
     scope.go(auditor).detach();
     Ok(())
@@ -185,7 +185,7 @@ impl Shared {
     }
 
     /// Checks that all is back.
-    async fn is_back(self) -> Result<()> {
+    async fn audit(self) -> Result<()> {
         let ledger = &self.storm.ledger;
         let free = self.permits.available().await?;
         ledger.check(free == PERMITS, || {
