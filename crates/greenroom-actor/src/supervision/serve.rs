@@ -297,8 +297,9 @@ impl<A: Actor> Life<A> {
         envelope: BoxedEnvelope<A>,
     ) -> Option<End> {
         let (station, tally) = (&*self.station, &self.station.tally);
-        let context = envelope.context().clone();
-        if envelope.is_asker_gone() {
+        let terms = envelope.terms();
+        let context = terms.context;
+        if terms.is_asker_gone {
             tally.abandoned.add();
             station.bury(envelope, Undelivered::Abandoned, None);
             return None;
@@ -316,10 +317,9 @@ impl<A: Actor> Life<A> {
                 return None;
             }
         }
-        let terms = envelope.terms();
         let mut hand = Hand {
             station,
-            message_type: envelope.message_type(),
+            message_type: terms.message_type,
             begun: Some(Begun::new(terms.unanswered, terms.holds_reply)),
             spare: None,
         };
