@@ -251,6 +251,7 @@ impl<A: Actor> Address<A> {
         self.try_tell_now(message, Once)
     }
 
+    #[inline]
     fn try_tell_now<M, T>(&self, message: M, tries: T) -> Result<(), TryTellError<M>>
     where
         A: HandlerLater<M>,

@@ -15,21 +15,15 @@ pub(crate) type HandlerFuture<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// A message of any type that `A` handles.
 pub(crate) trait Envelope<A: Actor>: Send {
-    /// The context of the sender, for the handler to run in.
-    fn context(&self) -> &Context;
-
     fn message_type(&self) -> &'static str;
 
     /// The type of the message, by which the latest of each type is kept.
     fn kind(&self) -> TypeId;
 
-    /// Whether nobody waits for the answer any more.
-    fn is_asker_gone(&self) -> bool;
-
     /// Who waits for the answer, if that is one of our tasks.
     fn asker(&self) -> Option<Id>;
 
-    /// What must be known before the handler has the message.
+    /// What must be known before the handler has the message, by one call.
     fn terms(&self) -> Terms;
 
     /// Copies the message for another try, if its sender allows that. Runs code of the user's.
@@ -53,6 +47,11 @@ pub(crate) trait Envelope<A: Actor>: Send {
 
 /// What must be known of a message before its handler has it.
 pub(crate) struct Terms {
+    /// The context of the sender, for the handler to run in.
+    pub(crate) context: Context,
+    pub(crate) message_type: &'static str,
+    /// Whether nobody waits for the answer any more.
+    pub(crate) is_asker_gone: bool,
     /// The way to answer for a handler that panics.
     pub(crate) unanswered: Option<Arc<dyn Unanswered>>,
     /// Whether the handler keeps the reply address to itself.
@@ -165,10 +164,6 @@ where
     M: Send + 'static,
     T: Tries<M>,
 {
-    fn context(&self) -> &Context {
-        &self.context
-    }
-
     fn message_type(&self) -> &'static str {
         std::any::type_name::<M>()
     }
@@ -177,16 +172,15 @@ where
         TypeId::of::<M>()
     }
 
-    fn is_asker_gone(&self) -> bool {
-        self.reply.is_asker_gone()
-    }
-
     fn asker(&self) -> Option<Id> {
         self.reply.asker()
     }
 
     fn terms(&self) -> Terms {
         Terms {
+            context: self.context.clone(),
+            message_type: std::any::type_name::<M>(),
+            is_asker_gone: self.reply.is_asker_gone(),
             unanswered: self.reply.unanswered(),
             holds_reply: A::HOLDS_REPLY,
             may_repeat: T::MAY_REPEAT,

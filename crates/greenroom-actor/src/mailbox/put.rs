@@ -72,6 +72,7 @@ impl From<SendFromError> for PutError {
 }
 
 /// Puts an envelope into a mailbox without waiting. On error it is back in the slot.
+#[inline]
 pub(crate) fn try_put<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
@@ -96,6 +97,7 @@ enum Tried {
     Closed,
 }
 
+#[inline]
 fn attempt<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
@@ -141,6 +143,7 @@ fn displace<A: Actor>(
     }
 }
 
+#[inline]
 fn refused<A: Actor>(
     slot: &mut Option<BoxedEnvelope<A>>,
     error: TrySendError<BoxedEnvelope<A>>,

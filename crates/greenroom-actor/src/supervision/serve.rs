@@ -85,6 +85,7 @@ struct Hand<'a, A: Actor> {
 
 impl<A: Actor> Hand<'_, A> {
     /// The handler has returned.
+    #[inline]
     fn handled(&mut self) {
         self.station.tally.handled.add();
         if let Some(begun) = self.begun.take() {
@@ -124,6 +125,18 @@ impl<A: Actor> Hand<'_, A> {
         (self.station).post(self.message_type, why, from, Some(message));
     }
 
+    #[cold]
+    fn drop_what_is_left(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            let from = begun.asker();
+            drop(begun);
+            self.lose(Undelivered::Cut, from);
+        }
+        if let Some(spare) = self.spare.take() {
+            let_go(spare);
+        }
+    }
+
     fn lose(&self, why: Undelivered, from: Option<Id>) {
         self.station.tally.lost.add();
         if self.station.scope.core.letters().is_watched() {
@@ -133,14 +146,10 @@ impl<A: Actor> Hand<'_, A> {
 }
 
 impl<A: Actor> Drop for Hand<'_, A> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            let from = begun.asker();
-            drop(begun);
-            self.lose(Undelivered::Cut, from);
-        }
-        if let Some(spare) = self.spare.take() {
-            let_go(spare);
+        if self.begun.is_some() || self.spare.is_some() {
+            self.drop_what_is_left();
         }
     }
 }
@@ -175,10 +184,13 @@ impl<A: Actor> Life<A> {
             started(Ok(()));
         }
         self.station.tell_up(self.incarnation);
-        if let Some(end) = self.try_again(actor, cx).await {
-            return end;
-        }
         let mut handled = 0;
+        // Before all that is queued, but not before a stop.
+        let mut again = match self.station.control.order() {
+            Some(Order::Stop) => None,
+            _ if cx.is_stopping => None,
+            _ => self.again.take(),
+        };
         // The mailbox first, so that each incarnation gets on with it.
         let mut last = Lane::Streams;
         loop {
@@ -193,7 +205,11 @@ impl<A: Actor> Life<A> {
                 handled = 0;
                 yield_now().await;
             }
-            let envelope = match self.next(cx, &mut last).await {
+            let next = match again.take() {
+                Some(again) => Next::Message(again.envelope),
+                None => self.next(cx, &mut last).await,
+            };
+            let envelope = match next {
                 Next::Message(envelope) => envelope,
                 Next::Ended(error) => return End::Abnormal(error.into()),
                 Next::Nobody if self.is_draining => return End::Orderly(ExitReason::Shutdown),
@@ -280,15 +296,6 @@ impl<A: Actor> Life<A> {
         }
     }
 
-    /// Tries the message again with which the incarnation before has panicked, unless a stop comes first.
-    async fn try_again(&self, actor: &mut A, cx: &mut ActorContext<A>) -> Option<End> {
-        if cx.is_stopping || self.station.control.order() == Some(Order::Stop) {
-            return None;
-        }
-        let Again { envelope, .. } = self.again.take()?;
-        self.handle(actor, cx, envelope).await
-    }
-
     /// Runs one handler to its end, and returns how the actor ends with it, if it does.
     async fn handle(
         &self,
@@ -297,8 +304,9 @@ impl<A: Actor> Life<A> {
         envelope: BoxedEnvelope<A>,
     ) -> Option<End> {
         let (station, tally) = (&*self.station, &self.station.tally);
-        let context = envelope.context().clone();
-        if envelope.is_asker_gone() {
+        let terms = envelope.terms();
+        let context = terms.context;
+        if terms.is_asker_gone {
             tally.abandoned.add();
             station.bury(envelope, Undelivered::Abandoned, None);
             return None;
@@ -316,10 +324,9 @@ impl<A: Actor> Life<A> {
                 return None;
             }
         }
-        let terms = envelope.terms();
         let mut hand = Hand {
             station,
-            message_type: envelope.message_type(),
+            message_type: terms.message_type,
             begun: Some(Begun::new(terms.unanswered, terms.holds_reply)),
             spare: None,
         };
