@@ -3,6 +3,7 @@
 mod actor;
 mod address;
 mod blocking;
+mod dead_letter;
 mod engine;
 mod hub;
 pub mod interop;
@@ -19,14 +20,16 @@ mod signals;
 mod station;
 pub mod supervision;
 mod sync;
+mod tally;
 mod work;
 
 pub use actor::{Actor, ActorContext, Handler, HandlerLater, TimerError, TimerId};
 pub use address::{
-    Address, AskBlockingError, AskError, ClosedError, Recipient, TellBlockingError, TellError,
-    TryTellError, WeakAddress, WeakRecipient,
+    Address, AskBlockingError, AskError, ClosedError, Recipient, Redelivered, TellBlockingError,
+    TellError, TryTellError, WeakAddress, WeakRecipient,
 };
 pub use blocking::blocking;
+pub use dead_letter::{DeadLetter, DeadLetters, Undelivered};
 pub use link::{Exit, Link};
 pub use mailbox::Overflow;
 pub use monitor::{Down, Monitor};

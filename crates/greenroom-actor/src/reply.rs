@@ -32,6 +32,8 @@ pub(crate) enum NoReply {
     Expired,
     Panicked(Panic),
     Restarting,
+    /// The mailbox dropped the message.
+    Overflow,
     /// The asker would have waited for itself, by this path.
     Cycle(Vec<Id>),
 }
@@ -79,6 +81,9 @@ pub(crate) trait Unanswered: Send + Sync {
     /// `holds_reply` tells that the handler keeps the way to answer to itself.
     fn begin(&self, holds_reply: bool);
     fn end(self: Arc<Self>, panic: Option<&Panic>);
+    /// The handler has panicked, and the message is tried again: nobody is answered.
+    fn end_for_another_try(&self);
+    fn asker(&self) -> Option<Id>;
 }
 
 /// A message whose handler runs, or is dropped with this.
@@ -134,6 +139,15 @@ impl<R: Send + 'static> ReplyTo<R> {
     /// Returns whether the asker of this reply has given up.
     pub(crate) fn is_asker_gone(&self) -> bool {
         self.0.as_ref().is_some_and(|cell| cell.is_abandoned())
+    }
+
+    pub(crate) fn asker(&self) -> Option<Id> {
+        self.0.as_ref().and_then(|cell| cell.asker.clone())
+    }
+
+    /// Returns the same way to answer, for another try of the message.
+    pub(crate) fn dormant(&self) -> Dormant<R> {
+        Dormant(self.0.clone())
     }
 
     pub(crate) fn unanswered(&self) -> Option<Arc<dyn Unanswered>> {
@@ -230,6 +244,26 @@ impl<R: Send + 'static> Unanswered for Cell<R> {
             Cell::deliver(self, Err(why));
         }
     }
+
+    fn end_for_another_try(&self) {
+        let mut state = self.state.lock();
+        state.handlers -= 1;
+        state.is_dropped = false;
+    }
+
+    fn asker(&self) -> Option<Id> {
+        self.asker.clone()
+    }
+}
+
+/// The way to answer, kept for another try of the message. It answers nobody, also when it is dropped.
+pub(crate) struct Dormant<R>(Option<Arc<Cell<R>>>);
+
+impl<R: Send + 'static> Dormant<R> {
+    /// Makes it a way to answer, which answers when it is dropped.
+    pub(crate) fn wake(self) -> ReplyTo<R> {
+        ReplyTo(self.0)
+    }
 }
 
 impl<R: Send + 'static> FarEnd for Cell<R> {
@@ -279,6 +313,18 @@ impl Begun {
             unanswered.begin(holds_reply);
         }
         Self(unanswered)
+    }
+
+    /// Says that the handler has panicked, and that the message is tried again.
+    pub(crate) fn end_for_another_try(mut self) {
+        if let Some(unanswered) = self.0.take() {
+            unanswered.end_for_another_try();
+        }
+    }
+
+    /// Returns who waits for the answer, if that is one of our tasks.
+    pub(crate) fn asker(&self) -> Option<Id> {
+        self.0.as_ref().and_then(|unanswered| unanswered.asker())
     }
 
     /// Says that the handler has ended, and with which panic.

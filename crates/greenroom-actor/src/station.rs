@@ -10,7 +10,7 @@ use greenroom_core::channel::WeakSender;
 use greenroom_core::context::CancelCauseHandle;
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::registry::{ActorState, AddressRecord, Doing, Registered};
+use greenroom_core::registry::{ActorState, AddressRecord, Doing, MessageCounts, Registered};
 use greenroom_core::task::TaskInfo;
 use greenroom_core::{Context, ExitReason, Id, unwind};
 use parking_lot::Mutex;
@@ -18,10 +18,12 @@ use slab::Slab;
 
 use crate::actor::Actor;
 use crate::address::{Address, Tickets, WeakAddress};
+use crate::dead_letter::{Letter, Undelivered};
 use crate::engine::HostedAddress;
 use crate::mailbox::{BoxedEnvelope, Control, Order, Overflow, Signal};
 use crate::scope::{self, Child};
 use crate::supervision::Leash;
+use crate::tally::Tally;
 use crate::work::Work;
 
 /// The cell beside one actor, which lives over its restarts and does not keep it alive.
@@ -45,6 +47,7 @@ pub(crate) struct Station<A: Actor> {
     pub(crate) work: Work,
     /// Who has its addresses, if the runtime is to know that.
     pub(crate) tickets: Option<Arc<Tickets>>,
+    pub(crate) tally: Tally,
     restarts: AtomicU64,
     state: AtomicU8,
 }
@@ -82,6 +85,7 @@ impl<A: Actor> Station<A> {
             supervises: parts.supervises,
             work,
             tickets,
+            tally: Tally::default(),
             restarts: AtomicU64::new(0),
             state: AtomicU8::new(0),
         })
@@ -106,6 +110,41 @@ impl<A: Actor> Station<A> {
             },
             move || control.push(signal),
         );
+    }
+
+    /// Gives a message up: answers its asker, and makes it a dead letter, or drops it. `from` is who sent
+    /// it, if nobody asks.
+    pub(crate) fn bury(&self, envelope: BoxedEnvelope<A>, why: Undelivered, from: Option<Id>) {
+        let no_reply = why.no_reply();
+        if !self.scope.core.letters().is_watched() {
+            return envelope.refuse(no_reply);
+        }
+        let (message_type, from) = (envelope.message_type(), envelope.asker().or(from));
+        let message = envelope.give_up(no_reply);
+        self.post(message_type, why, from, Some(message));
+    }
+
+    /// Makes a dead letter of a message whose asker knows.
+    pub(crate) fn post(
+        &self,
+        message_type: &'static str,
+        why: Undelivered,
+        from: Option<Id>,
+        message: Option<Box<dyn Any + Send>>,
+    ) {
+        let letter = Letter {
+            to: self.info.id.clone(),
+            message_type,
+            why,
+            from,
+            message,
+        };
+        self.scope.core.letters().post(self.root().driver(), letter);
+    }
+
+    /// Returns what became of the actor's messages.
+    pub(crate) fn messages(&self) -> MessageCounts {
+        self.tally.counts(|| self.mailbox.accepted())
     }
 
     pub(crate) fn set_state(&self, state: ActorState) {
@@ -156,6 +195,10 @@ impl<A: Actor> Registered for Station<A> {
 
     fn restarts(&self) -> u64 {
         self.restarts.load(Relaxed)
+    }
+
+    fn messages(&self) -> MessageCounts {
+        Station::messages(self)
     }
 
     fn strategy(&self) -> Option<&'static str> {

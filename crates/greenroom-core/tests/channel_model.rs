@@ -22,6 +22,7 @@ enum Step {
     DropRecv(usize),
     TrySend,
     TryRecv,
+    Displace,
     Close,
     CloneEnds,
     DropClones,
@@ -37,6 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..8_usize).prop_map(Step::DropRecv),
         3 => Just(Step::TrySend),
         3 => Just(Step::TryRecv),
+        2 => Just(Step::Displace),
         1 => Just(Step::CloneEnds),
         1 => Just(Step::DropClones),
         (1) => prop_oneof![9 => Just(Step::CloneEnds), 1 => Just(Step::Close)],
@@ -67,6 +69,7 @@ struct Model {
     outcome: BTreeMap<usize, (Outcome, u32)>,
     accepted: u32,
     received: u32,
+    displaced: u32,
 }
 
 impl Model {
@@ -115,6 +118,25 @@ impl Model {
         self.outcome.insert(sender, (Outcome::Sent, 0));
         self.accepted += 1;
         Some(value)
+    }
+
+    /// Sends at the cost of the oldest: who waits in line moves in first.
+    fn displace(&mut self, value: u32) -> (Outcome, Vec<u32>) {
+        let mut out = Vec::new();
+        loop {
+            let sent = self.send(value);
+            if sent != Outcome::Waiting || self.capacity == Some(0) {
+                return (sent, out);
+            }
+            let oldest = self.returned.pop_first().map(|(_, value)| value);
+            out.extend(oldest.or_else(|| self.stored.pop_front()));
+            while self.has_room() {
+                match self.admit() {
+                    Some(value) => self.stored.push_back(value),
+                    None => break,
+                }
+            }
+        }
     }
 
     fn recv(&mut self) -> Outcome {
@@ -278,6 +300,17 @@ fn check(capacity: Option<usize>, steps: &[Step]) {
                 };
                 assert_eq!(tx.try_send(next), want);
             }
+            Step::Displace => {
+                next += 1;
+                let (sent, out) = model.displace(next);
+                model.displaced += out.len() as u32;
+                let want = match sent {
+                    Outcome::Sent => Ok(out),
+                    Outcome::Closed => Err(TrySendError::Closed(next)),
+                    _ => Err(TrySendError::Full(next)),
+                };
+                assert_eq!(tx.displace(next), want);
+            }
             Step::TryRecv => {
                 let want = match model.recv() {
                     Outcome::Got(value) => Ok(value),
@@ -295,11 +328,13 @@ fn check(capacity: Option<usize>, steps: &[Step]) {
         }
         assert_eq!(rx.len(), model.len(), "after step {number}");
         assert_eq!(tx.is_closed(), model.closed);
-        // The account: accepted = received + stored + handed over but not yet taken up.
+        // The account: accepted = received + displaced + stored + handed over but not yet taken up.
+        assert_eq!(tx.accepted(), u64::from(model.accepted));
+        assert_eq!(rx.accepted(), tx.accepted());
         let stored = model.stored.len() + model.returned.len();
         assert_eq!(
             model.accepted as usize,
-            model.received as usize + stored + model.in_hand()
+            (model.received + model.displaced) as usize + stored + model.in_hand()
         );
     }
     // What is left comes out in order, with all waits given up.

@@ -184,7 +184,8 @@ where
     M: Send + 'static,
 {
     let nobody = crate::reply::ReplyTo::nobody();
-    Box::new(crate::mailbox::Packed::new(message, nobody, context))
+    let once = crate::mailbox::Once;
+    Box::new(crate::mailbox::Packed::new(message, nobody, context, once))
 }
 
 // The life that holds it may be dropped at an await, with its arbiter.

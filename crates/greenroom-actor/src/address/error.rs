@@ -10,8 +10,8 @@ use crate::reply::NoReply;
 
 /// Why an ask gave no reply.
 ///
-/// Whether the message was handled: in `Closed`, `Full`, `DeadlineInMailbox`, `Restarting` and `Cycle`
-/// it was not; in `DeadlineInHandler`, `Panicked` and `Dropped` its handler had begun; `Cancelled` does
+/// Whether the message was handled: in `Closed`, `Full`, `Overflow`, `DeadlineInMailbox`, `Restarting`
+/// and `Cycle` it was not; in `DeadlineInHandler`, `Panicked` and `Dropped` its handler had begun; `Cancelled` does
 /// not say.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -22,6 +22,9 @@ pub enum AskError {
     /// The mailbox is full, and its policy is to fail.
     #[error("the mailbox is full")]
     Full,
+    /// The mailbox dropped the message, by its policy.
+    #[error("the mailbox overflowed and dropped the message")]
+    Overflow,
     /// The asker's context was cancelled.
     #[error("ask cancelled: {0}")]
     Cancelled(Cause),
@@ -66,6 +69,7 @@ impl AskError {
             NoReply::Expired => Self::DeadlineInMailbox,
             NoReply::Panicked(panic) => Self::Panicked(panic),
             NoReply::Restarting => Self::Restarting,
+            NoReply::Overflow => Self::Overflow,
             NoReply::Cycle(path) => Self::Cycle { path },
         }
     }

@@ -3,6 +3,7 @@
 mod closed;
 mod error;
 mod recipient;
+mod redelivered;
 mod ticket;
 mod weak;
 
@@ -16,6 +17,7 @@ use std::task::Poll;
 use greenroom_core::blocking::{self, OnArbiter};
 use greenroom_core::channel::Sender;
 use greenroom_core::error::ContextError;
+use greenroom_core::registry::MessageCounts;
 use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
 use greenroom_core::{Context, ExitReason, Id, current};
@@ -24,12 +26,13 @@ pub use closed::ClosedError;
 pub use error::{AskBlockingError, AskError, TellBlockingError, TellError, TryTellError};
 pub(crate) use recipient::{Later, Receives, Upgrades};
 pub use recipient::{Recipient, WeakRecipient};
+pub use redelivered::Redelivered;
 use ticket::Ticket;
 pub(crate) use ticket::Tickets;
 pub use weak::WeakAddress;
 
 use crate::actor::{Actor, HandlerLater};
-use crate::mailbox::{self, BoxedEnvelope, Order, Packed, PutError, Signal, Target};
+use crate::mailbox::{self, BoxedEnvelope, Once, Order, Packed, PutError, Signal, Tries};
 use crate::reply::{self, Answer, NoReply, ReplyTo};
 use crate::station::Station;
 
@@ -107,32 +110,39 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        self.ask_now(message)
+        self.ask_now(message, Once)
     }
 
-    async fn ask_now<M>(&self, message: M) -> Result<<A as HandlerLater<M>>::Reply, AskError>
-    where
-        A: HandlerLater<M>,
-        M: Send + 'static,
-    {
-        let Some(context) = Context::current() else {
-            // Our waits look at the current context: outside our tasks the root stands in.
-            let root = self.station.root().clone();
-            return within(root.clone(), self.ask_in(message, root)).await;
-        };
-        self.ask_in(message, context).await
-    }
-
-    async fn ask_in<M>(
+    async fn ask_now<M, T>(
         &self,
         message: M,
-        context: Context,
+        tries: T,
     ) -> Result<<A as HandlerLater<M>>::Reply, AskError>
     where
         A: HandlerLater<M>,
         M: Send + 'static,
+        T: Tries<M>,
     {
-        let answer = self.begin_in(message, context).await?;
+        let Some(context) = Context::current() else {
+            // Our waits look at the current context: outside our tasks the root stands in.
+            let root = self.station.root().clone();
+            return within(root.clone(), self.ask_in(message, root, tries)).await;
+        };
+        self.ask_in(message, context, tries).await
+    }
+
+    async fn ask_in<M, T>(
+        &self,
+        message: M,
+        context: Context,
+        tries: T,
+    ) -> Result<<A as HandlerLater<M>>::Reply, AskError>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+        T: Tries<M>,
+    {
+        let answer = self.begin_in(message, context, tries).await?;
         let mut wait = Wait::new(WaitKind::Ask).with_message(std::any::type_name::<M>());
         let by_context = |ended: ContextError| match ended {
             ContextError::Cancelled(cause) => AskError::Cancelled(cause),
@@ -168,26 +178,28 @@ impl<A: Actor> Address<A> {
         M: Send + 'static,
     {
         match Context::current() {
-            Some(context) => self.begin_in(message, context).await,
+            Some(context) => self.begin_in(message, context, Once).await,
             None => {
                 let root = self.station.root().clone();
-                within(root.clone(), self.begin_in(message, root)).await
+                within(root.clone(), self.begin_in(message, root, Once)).await
             }
         }
     }
 
-    async fn begin_in<M>(
+    async fn begin_in<M, T>(
         &self,
         message: M,
         context: Context,
+        tries: T,
     ) -> Result<Answer<<A as HandlerLater<M>>::Reply>, AskError>
     where
         A: HandlerLater<M>,
         M: Send + 'static,
+        T: Tries<M>,
     {
         let core = &self.station.scope.core;
         let (reply, answer) = reply::pair(core.context().driver(), || core.number_wait());
-        match self.put(message, reply, context).await {
+        match self.put(message, reply, context, tries).await {
             Ok(()) => Ok(answer),
             Err((_, error)) => Err(AskError::from_put(error)),
         }
@@ -195,8 +207,9 @@ impl<A: Actor> Address<A> {
 
     /// Sends a message without waiting for its handler; waits for room in the mailbox.
     ///
-    /// `Ok` means that the mailbox has it, not that it will be handled: the actor may be stopped first, or
-    /// the current context may end, which the message carries and is skipped with. What must be handled
+    /// `Ok` means that the mailbox has accepted it, not that it will be handled: the actor may be stopped
+    /// first, a full mailbox may drop it by its [policy](crate::Overflow), or the current context may end,
+    /// which the message carries and is skipped with. What must be handled
     /// all the same is sent in a context [without cancel](Context::without_cancel).
     ///
     /// # Errors
@@ -209,7 +222,7 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        self.forward_now(message, ReplyTo::nobody())
+        self.forward_now(message, ReplyTo::nobody(), Once)
     }
 
     /// Sends a message and blocks this thread until the reply is there. For synchronous code.
@@ -254,7 +267,8 @@ impl<A: Actor> Address<A> {
         }
     }
 
-    /// Sends a message if the mailbox has room for it now.
+    /// Sends a message if the mailbox has room for it now, or makes room by its [policy](crate::Overflow).
+    /// It never has this message dropped.
     ///
     /// # Errors
     /// See [`TryTellError`]. The message comes back.
@@ -263,11 +277,21 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
+        self.try_tell_now(message, Once)
+    }
+
+    #[inline]
+    fn try_tell_now<M, T>(&self, message: M, tries: T) -> Result<(), TryTellError<M>>
+    where
+        A: HandlerLater<M>,
+        M: Send + 'static,
+        T: Tries<M>,
+    {
         self.touch();
         let context = Context::current().unwrap_or_else(|| self.station.root().clone());
-        let mut slot = Some(pack(message, ReplyTo::nobody(), context));
-        mailbox::try_put(&self.mailbox, &mut slot, &self.target()).map_err(|error| {
-            let message = unpack::<A, M>(slot);
+        let mut slot = Some(pack(message, ReplyTo::nobody(), context, tries));
+        mailbox::try_put(&self.mailbox, &mut slot, &self.station).map_err(|error| {
+            let message = unpack::<A, M, T>(slot);
             match error {
                 PutError::Full => TryTellError::Full(message),
                 _ => TryTellError::Closed(message),
@@ -291,23 +315,25 @@ impl<A: Actor> Address<A> {
         A: HandlerLater<M>,
         M: Send + 'static,
     {
-        self.forward_now(message, reply)
+        self.forward_now(message, reply, Once)
     }
 
-    async fn forward_now<M>(
+    async fn forward_now<M, T>(
         &self,
         message: M,
         reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
+        tries: T,
     ) -> Result<(), TellError<M>>
     where
         A: HandlerLater<M>,
         M: Send + 'static,
+        T: Tries<M>,
     {
         let put = match Context::current() {
-            Some(context) => self.put(message, reply, context).await,
+            Some(context) => self.put(message, reply, context, tries).await,
             None => {
                 let root = self.station.root().clone();
-                within(root.clone(), self.put(message, reply, root)).await
+                within(root.clone(), self.put(message, reply, root, tries)).await
             }
         };
         put.map_err(|(message, error)| TellError::new(message, error))
@@ -358,6 +384,12 @@ impl<A: Actor> Address<A> {
         self.mailbox.capacity()
     }
 
+    /// Returns what became of the messages that the actor accepted, over its restarts; also after its end.
+    #[must_use]
+    pub fn messages(&self) -> MessageCounts {
+        self.station.messages()
+    }
+
     /// Returns an address that does not keep the actor alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakAddress<A> {
@@ -378,29 +410,23 @@ impl<A: Actor> Address<A> {
         &self.station
     }
 
-    fn target(&self) -> Target<'_> {
-        Target {
-            info: &self.station.info,
-            core: &self.station.scope.core,
-        }
-    }
-
-    async fn put<M>(
+    async fn put<M, T>(
         &self,
         message: M,
         reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
         context: Context,
+        tries: T,
     ) -> Result<(), (M, PutError)>
     where
         A: HandlerLater<M>,
         M: Send + 'static,
+        T: Tries<M>,
     {
         self.touch();
-        let mut slot = Some(pack::<A, M>(message, reply, context));
-        let overflow = self.station.overflow;
-        mailbox::put(&self.mailbox, &mut slot, overflow, &self.target())
+        let mut slot = Some(pack::<A, M, T>(message, reply, context, tries));
+        mailbox::put(&self.mailbox, &mut slot, &self.station)
             .await
-            .map_err(|error| (unpack::<A, M>(slot), error))
+            .map_err(|error| (unpack::<A, M, T>(slot), error))
     }
 }
 
@@ -414,28 +440,31 @@ async fn within<F: Future>(context: Context, future: F) -> F::Output {
     .await
 }
 
-fn pack<A, M>(
+fn pack<A, M, T>(
     message: M,
     reply: ReplyTo<<A as HandlerLater<M>>::Reply>,
     context: Context,
+    tries: T,
 ) -> BoxedEnvelope<A>
 where
     A: HandlerLater<M>,
     M: Send + 'static,
+    T: Tries<M>,
 {
-    Box::new(Packed::new(message, reply, context))
+    Box::new(Packed::new(message, reply, context, tries))
 }
 
-fn unpack<A, M>(slot: Option<BoxedEnvelope<A>>) -> M
+fn unpack<A, M, T>(slot: Option<BoxedEnvelope<A>>) -> M
 where
     A: HandlerLater<M>,
     M: Send + 'static,
+    T: Tries<M>,
 {
     let packed = slot
         .and_then(|envelope| {
             envelope
                 .into_any()
-                .downcast::<Packed<M, <A as HandlerLater<M>>::Reply>>()
+                .downcast::<Packed<M, <A as HandlerLater<M>>::Reply, T>>()
                 .ok()
         })
         .unwrap_or_else(|| unreachable!("a put that fails leaves the envelope in its slot"));

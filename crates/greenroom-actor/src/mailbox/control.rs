@@ -170,7 +170,7 @@ impl Control {
                 None => return false,
             }
         };
-        unwind::drop_apart(gone);
+        unwind::drop_apart(gone, "drop of an exit reason");
         was_bound
     }
 
@@ -180,7 +180,7 @@ impl Control {
             Some(news) => news.unbind_all(),
             None => return,
         };
-        unwind::drop_apart(gone);
+        unwind::drop_apart(gone, "drop of an exit reason");
     }
 
     /// Says that links tell as messages from now on, or take the actor down again.

@@ -6,18 +6,17 @@
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use greenroom_core::Id;
 use greenroom_core::channel::{SendFromError, Sender, TrySendError};
-use greenroom_core::current::Handle;
 use greenroom_core::driver::{self, Driver, EventKind};
 use greenroom_core::error::Cause;
-use greenroom_core::task::{TaskInfo, WaitKind};
-use greenroom_core::unwind;
+use greenroom_core::task::WaitKind;
 use greenroom_core::wait::Wait;
+use greenroom_core::{Id, current, unwind};
 
 use super::{BoxedEnvelope, Overflow, room};
 use crate::actor::Actor;
-use crate::runtime::Core;
+use crate::dead_letter::Undelivered;
+use crate::station::Station;
 use crate::sync::Mutex;
 
 /// Why an envelope did not get in.
@@ -30,28 +29,12 @@ pub(crate) enum PutError {
     Cycle(Vec<Id>),
 }
 
-/// Whose mailbox it is, and what that runtime shares.
-pub(crate) struct Target<'a> {
-    pub(crate) info: &'a Arc<TaskInfo>,
-    pub(crate) core: &'a Core,
-}
-
-impl<'a> Target<'a> {
-    fn id(&self) -> &'a Id {
-        &self.info.id
-    }
-
-    fn home(&self) -> &'a Handle {
-        self.core.context().driver()
-    }
-}
-
-/// Puts an envelope into a mailbox, waiting for room. On error it is back in the slot.
+/// Puts an envelope into a mailbox, waiting for room if that is its policy. On error it is back in the
+/// slot.
 pub(crate) async fn put<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
-    overflow: Overflow,
-    target: &Target<'_>,
+    station: &Arc<Station<A>>,
 ) -> Result<(), PutError> {
     if let Some(ended) = Wait::ended() {
         return Err(match ended {
@@ -59,16 +42,22 @@ pub(crate) async fn put<A: Actor>(
             greenroom_core::error::ContextError::Deadline(_) => PutError::Deadline,
         });
     }
-    let first = match target.home().observer() {
-        None => attempt(mailbox, slot),
-        Some(observer) => on_its_way(&**observer, mailbox, slot, target.id()).await?,
+    let first = match station.root().driver().observer() {
+        None => attempt(mailbox, slot, station),
+        Some(observer) => on_its_way(&**observer, mailbox, slot, station).await?,
     };
     match first {
         Tried::Accepted => Ok(()),
         Tried::Closed => Err(PutError::Closed),
-        Tried::Full if overflow == Overflow::Fail => Err(PutError::Full),
-        // In a box: few wait for room, and the future of all others stays small.
-        Tried::Full => Box::pin(room::wait(mailbox, slot, target)).await,
+        Tried::Full => match station.overflow {
+            // In a box: few wait for room, and the future of all others stays small.
+            Overflow::Wait => Box::pin(room::wait(mailbox, slot, station)).await,
+            Overflow::Fail => Err(PutError::Full),
+            Overflow::DropNewest | Overflow::DropOldest | Overflow::KeepLatest => {
+                turn_away(slot, station);
+                Ok(())
+            }
+        },
     }
 }
 
@@ -83,16 +72,17 @@ impl From<SendFromError> for PutError {
 }
 
 /// Puts an envelope into a mailbox without waiting. On error it is back in the slot.
+#[inline]
 pub(crate) fn try_put<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
-    target: &Target<'_>,
+    station: &Station<A>,
 ) -> Result<(), PutError> {
     let label = label(slot);
-    match attempt(mailbox, slot) {
+    match attempt(mailbox, slot, station) {
         Tried::Accepted => {
-            let id = || Some(target.id().clone());
-            driver::report_at(target.home(), EventKind::Message, id, label);
+            let id = || Some(station.info.id.clone());
+            driver::report_at(station.root().driver(), EventKind::Message, id, label);
             Ok(())
         }
         Tried::Full => Err(PutError::Full),
@@ -107,23 +97,72 @@ enum Tried {
     Closed,
 }
 
+#[inline]
 fn attempt<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
+    station: &Station<A>,
 ) -> Tried {
     let Some(envelope) = slot.take() else {
         return Tried::Accepted;
     };
+    if station.overflow == Overflow::KeepLatest {
+        return displace(mailbox, slot, envelope, station);
+    }
     match mailbox.try_send(envelope) {
         Ok(()) => Tried::Accepted,
-        Err(TrySendError::Full(envelope)) => {
-            *slot = Some(envelope);
-            Tried::Full
+        Err(TrySendError::Full(envelope)) if station.overflow == Overflow::DropOldest => {
+            displace(mailbox, slot, envelope, station)
         }
-        Err(TrySendError::Closed(envelope)) => {
-            *slot = Some(envelope);
-            Tried::Closed
+        Err(error) => refused(slot, error),
+    }
+}
+
+/// Puts an envelope in at the cost of others, which are answered and dropped here, with nothing locked.
+#[cold]
+fn displace<A: Actor>(
+    mailbox: &Sender<BoxedEnvelope<A>>,
+    slot: &mut Option<BoxedEnvelope<A>>,
+    envelope: BoxedEnvelope<A>,
+    station: &Station<A>,
+) -> Tried {
+    let sent = if station.overflow == Overflow::KeepLatest {
+        mailbox.displace_stale(envelope, |queued, new| queued.kind() == new.kind())
+    } else {
+        mailbox.displace(envelope)
+    };
+    match sent {
+        Ok(displaced) => {
+            for envelope in displaced {
+                station.tally.displace();
+                station.bury(envelope, Undelivered::Dropped(station.overflow), None);
+            }
+            Tried::Accepted
         }
+        Err(error) => refused(slot, error),
+    }
+}
+
+#[inline]
+fn refused<A: Actor>(
+    slot: &mut Option<BoxedEnvelope<A>>,
+    error: TrySendError<BoxedEnvelope<A>>,
+) -> Tried {
+    let (tried, envelope) = match error {
+        TrySendError::Full(envelope) => (Tried::Full, envelope),
+        TrySendError::Closed(envelope) => (Tried::Closed, envelope),
+    };
+    *slot = Some(envelope);
+    tried
+}
+
+/// Drops the new message: it counts as accepted, and as dropped.
+#[cold]
+fn turn_away<A: Actor>(slot: &mut Option<BoxedEnvelope<A>>, station: &Station<A>) {
+    if let Some(envelope) = slot.take() {
+        station.tally.turn_away();
+        let from = current::task_id();
+        station.bury(envelope, Undelivered::Dropped(station.overflow), from);
     }
 }
 
@@ -144,8 +183,9 @@ async fn on_its_way<A: Actor>(
     observer: &dyn Driver,
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
-    target: &Id,
+    station: &Arc<Station<A>>,
 ) -> Result<Tried, PutError> {
+    let target = &station.info.id;
     let label = label(slot);
     let way = Arc::new(Way(Mutex::new(OnWay {
         envelope: slot.take(),
@@ -153,14 +193,14 @@ async fn on_its_way<A: Actor>(
         waker: None,
     })));
     driver::deliver_to(observer, EventKind::Message, Some(target.clone()), label, {
-        let (way, mailbox) = (way.clone(), mailbox.clone());
+        let (way, mailbox, station) = (way.clone(), mailbox.clone(), station.clone());
         move || {
             let mut envelope = way.0.lock().envelope.take();
             if envelope.is_none() {
                 // The sender gave up while the message was on its way.
                 return;
             }
-            let tried = attempt(&mailbox, &mut envelope);
+            let tried = attempt(&mailbox, &mut envelope, &station);
             let waker = {
                 let mut on_way = way.0.lock();
                 on_way.envelope = envelope;

@@ -13,22 +13,23 @@ use greenroom_core::wait::Wait;
 use greenroom_core::{Id, current};
 
 use super::BoxedEnvelope;
-use super::put::{PutError, Target};
+use super::put::PutError;
 use crate::actor::Actor;
+use crate::station::Station;
 use crate::sync::Mutex;
 
 /// Waits for room and puts the envelope there. On error it is back in the slot.
 pub(super) async fn wait<A: Actor>(
     mailbox: &Sender<BoxedEnvelope<A>>,
     slot: &mut Option<BoxedEnvelope<A>>,
-    target: &Target<'_>,
+    station: &Station<A>,
 ) -> Result<(), PutError> {
     if current::with_task(|task| task.kind == TaskKind::Actor) != Some(true) {
         return mailbox.send_from(slot).await.map_err(PutError::from);
     }
     let room = Arc::new(Room {
-        order: target.core.number_wait(),
-        owner: target.info.clone(),
+        order: station.scope.core.number_wait(),
+        owner: station.info.clone(),
         state: Mutex::default(),
     });
     let mut wait = Wait::new(WaitKind::Tell);
@@ -41,7 +42,7 @@ pub(super) async fn wait<A: Actor>(
             if let Some(path) = room.poll(cx.waker()) {
                 return Poll::Ready(Err(PutError::Cycle(path)));
             }
-            let (on, end) = (target.info.id.clone(), room.clone());
+            let (on, end) = (station.info.id.clone(), room.clone());
             wait.poll_for(cx, || Some(on), None, || Some(end))
                 .map(|ended| {
                     Err(match ended {

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::shutdown::Account;
 use super::{Home, Placement};
 use crate::blocking::Jobs;
+use crate::dead_letter::LetterBox;
 use crate::hub::Hub;
 use crate::latch::Latch;
 use crate::scope::{Inner, ScopeError};
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     next: AtomicUsize,
     // How many waits for another's user code the actors have begun.
     waits: AtomicU64,
+    letters: LetterBox,
     is_single: bool,
     // Whether nothing is to be started any more, in no scope.
     is_over: AtomicBool,
@@ -85,6 +87,7 @@ impl Core {
             hubs,
             next: AtomicUsize::new(0),
             waits: AtomicU64::new(0),
+            letters: LetterBox::new(),
             is_single,
             is_over: AtomicBool::new(false),
             jobs,
@@ -110,6 +113,11 @@ impl Core {
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Returns where dead letters go to.
+    pub(crate) fn letters(&self) -> &LetterBox {
+        &self.letters
     }
 
     pub(crate) fn arbiters(&self) -> usize {

@@ -15,7 +15,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::registry::{Registry, Snapshot, WaitGraph};
+use greenroom_core::registry::{MessageCounts, Registry, Snapshot, WaitGraph};
 use greenroom_core::{Context, Driver, Name, Result};
 
 pub use alive::{Alive, ArmedTimer, Held, HeldKind, Living, Taker};
@@ -28,6 +28,7 @@ pub use single::SingleThread;
 use crate::actor::Actor;
 use crate::address::Address;
 use crate::blocking::Jobs;
+use crate::dead_letter::DeadLetters;
 use crate::scope::{self, Scope};
 
 /// Where a task or an actor runs.
@@ -238,6 +239,85 @@ impl Runtime {
     pub async fn wait_graph(&self) -> WaitGraph {
         let patience = Duration::from_secs(1);
         self.registry().wait_graph(self.context(), patience).await
+    }
+
+    /// Returns what became of the messages of all actors, those that have ended included.
+    ///
+    /// Actors of the patterns and supervisors count too. The counts stay after the runtime's end. Those of
+    /// one actor are told by [`Address::messages`].
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::{Actor, ActorContext, Handler, Runtime};
+    /// struct Sink;
+    /// struct Drip;
+    /// impl Actor for Sink {}
+    /// impl Handler<Drip> for Sink {
+    ///     type Reply = ();
+    ///     async fn handle(&mut self, _: Drip, _cx: &mut ActorContext<Self>) {}
+    /// }
+    /// let runtime = Runtime::new()?;
+    /// runtime.block_on(|scope| async move {
+    ///     let sink = scope.spawn(|| Sink).await?;
+    ///     sink.tell(Drip).await?;
+    ///     Ok(())
+    /// })?;
+    /// let counts = runtime.messages();
+    /// assert_eq!((counts.accepted, counts.handled, counts.pending()), (1, 1, 0));
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    #[must_use]
+    pub fn messages(&self) -> MessageCounts {
+        self.registry().messages()
+    }
+
+    /// Subscribes to the messages that were accepted and will not be handled: a bounded stream of
+    /// [`DeadLetter`](crate::DeadLetter)s, from now on. Akka counterpart: its dead letters.
+    ///
+    /// One letter is made for each message that [`messages`](Self::messages) counts as expired, abandoned,
+    /// refused, dropped, lost or set aside. A message that came back to its sender is none. Up to
+    /// [`DeadLetters::CAPACITY`] letters wait to be received; those beyond are missed, counted, and told
+    /// by the next one. Nobody waits for a subscriber. The stream ends with the runtime: when a
+    /// [`shutdown`](Self::shutdown) has returned, or the last handle was dropped. What is cancelled by a
+    /// drop that does not wait may come too late for it.
+    ///
+    /// Without a subscriber a dead letter costs a branch. Subscribe outside the scopes that a shutdown
+    /// is to drain, or let the subscriber end by its context: the stream is open until they have ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::{Actor, ActorContext, Handler, Runtime, Undelivered};
+    /// struct Slow;
+    /// #[derive(Debug, PartialEq)]
+    /// struct Job(u32);
+    /// impl Actor for Slow {}
+    /// impl Handler<Job> for Slow {
+    ///     type Reply = ();
+    ///     async fn handle(&mut self, _: Job, cx: &mut ActorContext<Self>) {
+    ///         cx.stop();
+    ///     }
+    /// }
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// let letters = runtime.dead_letters();
+    /// runtime.block_on(|scope| async move {
+    ///     let slow = scope.spawn(|| Slow).await?;
+    ///     slow.tell(Job(1)).await?;
+    ///     slow.tell(Job(2)).await?;
+    ///     let letter = letters.recv().await?;
+    ///     assert!(matches!(letter.why, Undelivered::Ended));
+    ///     assert_eq!((letter.to, letter.take()), (slow.id().clone(), Some(Job(2))));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub fn dead_letters(&self) -> DeadLetters {
+        self.dead_letters_up_to(DeadLetters::CAPACITY)
+    }
+
+    /// As [`dead_letters`](Self::dead_letters), with a bound of your own. 0 keeps no letter: one is
+    /// received only by who waits for it.
+    pub fn dead_letters_up_to(&self, capacity: usize) -> DeadLetters {
+        self.core().letters().subscribe(capacity)
     }
 
     /// Returns how many arbiters there are.

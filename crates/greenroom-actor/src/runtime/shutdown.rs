@@ -198,6 +198,7 @@ fn compose(core: &Core, left: Vec<Seen>) -> ShutdownReport {
             ending
         })
         .collect();
+    core.letters().close();
     let panics = core.hubs.iter().flat_map(|hub| hub.take_strays()).collect();
 
     let (report, waiters) = {
@@ -363,4 +364,5 @@ pub(super) fn on_drop(core: &Arc<Core>) {
     if is_plain && !core.is_single() && core.ended.wait_blocking(Duration::from_secs(1)) {
         join(core);
     }
+    core.letters().close();
 }

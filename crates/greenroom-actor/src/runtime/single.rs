@@ -175,6 +175,7 @@ impl Drop for SingleThread {
         if let Err(payload) = unwind::drop_caught(self.thread.take()) {
             unwind::forget(payload);
         }
+        self.runtime.core().letters().close();
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! # Invariants
 //! 1. The mailbox outlives each incarnation: queued messages and addresses survive a failure, and the
-//!    message in flight alone is lost, its asker told.
+//!    message in flight alone is lost, its asker told, unless its sender lets it be tried again: then the
+//!    next incarnation has it first.
 //! 2. User code (factory, hooks, handlers, streams, drops) runs inside a catch, and what it leaves is
 //!    dropped outside any unwind.
 //! 3. The end is told once, whatever ends the actor: registry, scope, watchers and queued askers.
-//! 4. After [`BATCH`](super::serve::BATCH) messages in one turn the actor gives way to the others on its arbiter.
+//! 4. Each message that the actor takes up is counted once, when its outcome is known, and by the actor
+//!    alone. What has no outcome when the life is dropped gets one there.
+//! 5. After [`BATCH`](super::serve::BATCH) messages in one turn the actor gives way to the others on its arbiter.
 
+use std::cell::Cell;
 use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,6 +33,7 @@ use super::decide::{Action, Intensity, Member, Policy, Restart, Standing, decide
 use super::leash::Go;
 use crate::actor::{Actor, ActorContext, Timers};
 use crate::address::WeakAddress;
+use crate::dead_letter::Undelivered;
 use crate::mailbox::{BoxedEnvelope, Order};
 use crate::reply::NoReply;
 use crate::scope::{Child, Scope};
@@ -64,10 +69,18 @@ pub(super) struct Life<A: Actor> {
     pub(super) is_over: bool,
     /// Whether the end has been told.
     pub(super) is_told: bool,
+    /// The message that the next incarnation is to try first.
+    pub(super) again: Cell<Option<Again<A>>>,
     pub(super) driver: Arc<dyn Driver>,
     /// What it has said to be busy with so far.
     pub(super) names: Names,
     pub(super) spawned_at: &'static Location<'static>,
+}
+
+/// A message whose handler has panicked, and that panic.
+pub(super) struct Again<A: Actor> {
+    pub(super) envelope: BoxedEnvelope<A>,
+    pub(super) panic: Panic,
 }
 
 /// Why an incarnation ended.
@@ -127,7 +140,7 @@ impl<A: Actor> Life<A> {
                 Action::GiveUp => break (reason, true),
                 // Given up if its end is what failed, or if messages are left that nobody will handle.
                 Action::Restart(_) if !self.is_wanted() => {
-                    let is_left = self.is_draining() && !self.mailbox.is_empty();
+                    let is_left = self.is_draining() && self.has_messages();
                     break (reason, self.is_over || is_left);
                 }
                 Action::Restart(_) => {
@@ -252,16 +265,39 @@ impl<A: Actor> Life<A> {
         self.is_draining || self.station.control.order() == Some(Order::Drain)
     }
 
+    fn has_messages(&self) -> bool {
+        let again = self.again.take();
+        let is_any = again.is_some() || !self.mailbox.is_empty();
+        self.again.set(again);
+        is_any
+    }
+
+    /// Gives up what is left. The mailbox is closed then, so that its count is the last.
+    fn settle(&self, why: Undelivered) {
+        let (station, tally) = (&self.station, &self.station.tally);
+        close(station);
+        if let Some(Again { envelope, panic }) = self.again.take() {
+            tally.lost.add();
+            station.bury(envelope, Undelivered::Panicked(panic), None);
+        }
+        while let Ok(envelope) = self.mailbox.try_recv() {
+            tally.refused.add();
+            station.bury(envelope, why.clone(), None);
+        }
+        tally.close(self.mailbox.accepted());
+    }
+
     fn tell(mut self, reason: ExitReason, why: NoReply) {
         let started = self.started.take();
         let incarnation = self.incarnation;
         close(&self.station);
-        if !self.mailbox.is_empty() && self.station.context.err().is_some() {
+        if self.has_messages() && self.station.context.err().is_some() {
             self.station.scope.note_cut();
         }
-        while let Ok(envelope) = self.mailbox.try_recv() {
-            refuse(envelope, why.clone());
-        }
+        self.settle(match why {
+            NoReply::Restarting => Undelivered::GivenUp,
+            _ => Undelivered::Ended,
+        });
         self.is_told = true;
         let station = self.station.clone();
         drop(self);
@@ -344,12 +380,16 @@ impl<A: Actor> Life<A> {
         payload: Box<dyn std::any::Any + Send>,
         doing: &'static str,
     ) -> End {
-        End::Abnormal(ExitReason::Panicked(Panic::new(
-            payload,
-            self.station.info.id.clone(),
-            Some(doing),
-            self.spawned_at,
-        )))
+        End::Abnormal(ExitReason::Panicked(self.panic(payload, doing)))
+    }
+
+    pub(super) fn panic(
+        &self,
+        payload: Box<dyn std::any::Any + Send>,
+        doing: &'static str,
+    ) -> Panic {
+        let id = self.station.info.id.clone();
+        Panic::new(payload, id, Some(doing), self.spawned_at)
     }
 
     fn or_panicked(&self, result: Dropped, doing: &'static str, end: End) -> End {
@@ -370,10 +410,7 @@ impl<A: Actor> Life<A> {
 // Invariant 3: also when the arbiter goes away under the actor, or went before it had begun.
 impl<A: Actor> Drop for Life<A> {
     fn drop(&mut self) {
-        close(&self.station);
-        while let Ok(envelope) = self.mailbox.try_recv() {
-            refuse(envelope, NoReply::Closed);
-        }
+        self.settle(Undelivered::Ended);
         if self.is_told {
             return;
         }
@@ -393,10 +430,6 @@ pub(super) fn close<A: Actor>(station: &Station<A>) {
     if let Some(mailbox) = station.mailbox.upgrade() {
         mailbox.close();
     }
-}
-
-pub(super) fn refuse<A: Actor>(envelope: BoxedEnvelope<A>, why: NoReply) {
-    envelope.refuse(why);
 }
 
 fn tell_end<A: Actor>(station: &Arc<Station<A>>, incarnation: u64, reason: ExitReason) {

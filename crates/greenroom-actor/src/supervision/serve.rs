@@ -12,13 +12,15 @@ use greenroom_core::error::ContextError;
 use greenroom_core::registry::ActorState;
 use greenroom_core::task::yield_now;
 use greenroom_core::time::{After, after};
-use greenroom_core::{Context, ExitReason, Linked, Result, current, unwind};
+use greenroom_core::{Context, ExitReason, Id, Linked, Panic, Result, current, unwind};
 
 use super::apart::{Apart, catching};
-use super::life::{End, Life, close, refuse};
+use super::life::{Again, End, Life, close};
 use crate::actor::{Actor, ActorContext};
-use crate::mailbox::{BoxedEnvelope, Interrupt, Order, Tidings, Urgent};
-use crate::reply::{Begun, NoReply};
+use crate::dead_letter::Undelivered;
+use crate::mailbox::{BoxedEnvelope, Interrupt, Order, Spare, Tidings, Urgent};
+use crate::reply::Begun;
+use crate::station::Station;
 
 /// Messages that an actor handles in one turn.
 pub(super) const BATCH: usize = 64;
@@ -57,6 +59,8 @@ enum Next<A: Actor> {
 
 enum Handled {
     Done,
+    /// The message's context had ended when its handler returned.
+    Late,
     /// The message's context ended before its handler did.
     Overdue,
     Ended(ContextError),
@@ -81,6 +85,86 @@ struct Leaving<'a>(&'a Desk);
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         self.0.leave();
+    }
+}
+
+/// A message in hand: its handler has begun. One that is dropped was cut.
+struct Hand<'a, A: Actor> {
+    station: &'a Station<A>,
+    message_type: &'static str,
+    // None when the outcome is known.
+    begun: Option<Begun>,
+    spare: Option<Box<dyn Spare<A>>>,
+}
+
+impl<A: Actor> Hand<'_, A> {
+    /// The handler has returned.
+    #[inline]
+    fn handled(&mut self) {
+        self.station.tally.handled.add();
+        if let Some(begun) = self.begun.take() {
+            begun.end(None);
+        }
+    }
+
+    /// The handler has panicked. Returns the message if it is tried again.
+    fn panicked(&mut self, panic: Panic, most: u32) -> Option<Again<A>> {
+        let begun = self.begun.take()?;
+        match self.spare.take() {
+            Some(spare) if spare.may_repeat(most) => {
+                begun.end_for_another_try();
+                let envelope = spare.into_envelope();
+                return Some(Again { envelope, panic });
+            }
+            Some(spare) => self.set_aside(begun, spare, panic),
+            None => {
+                let from = begun.asker();
+                begun.end(Some(&panic));
+                self.lose(Undelivered::Panicked(panic), from);
+            }
+        }
+        None
+    }
+
+    fn set_aside(&self, begun: Begun, spare: Box<dyn Spare<A>>, panic: Panic) {
+        let from = begun.asker();
+        begun.end(Some(&panic));
+        self.station.tally.set_aside.add();
+        if !self.station.scope.core.letters().is_watched() {
+            return unwind::drop_apart(spare, self.message_type);
+        }
+        let tries = spare.tried();
+        let why = Undelivered::Poisoned { tries, panic };
+        let message = spare.into_message();
+        (self.station).post(self.message_type, why, from, Some(message));
+    }
+
+    #[cold]
+    fn drop_what_is_left(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            let from = begun.asker();
+            drop(begun);
+            self.lose(Undelivered::Cut, from);
+        }
+        if let Some(spare) = self.spare.take() {
+            unwind::drop_apart(spare, self.message_type);
+        }
+    }
+
+    fn lose(&self, why: Undelivered, from: Option<Id>) {
+        self.station.tally.lost.add();
+        if self.station.scope.core.letters().is_watched() {
+            self.station.post(self.message_type, why, from, None);
+        }
+    }
+}
+
+impl<A: Actor> Drop for Hand<'_, A> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.begun.is_some() || self.spare.is_some() {
+            self.drop_what_is_left();
+        }
     }
 }
 
@@ -111,6 +195,12 @@ impl<A: Actor> Life<A> {
         }
         self.station.tell_up(self.incarnation);
         let mut handled = 0;
+        // Before all that is queued, but not before a stop.
+        let mut again = match self.station.control.order() {
+            Some(Order::Stop) => None,
+            _ if cx.is_stopping => None,
+            _ => self.again.take(),
+        };
         // The mailbox first, so that each incarnation gets on with it.
         let mut last = Lane::Streams;
         loop {
@@ -125,7 +215,11 @@ impl<A: Actor> Life<A> {
                 handled = 0;
                 yield_now().await;
             }
-            let envelope = match self.next(cx, &mut last).await {
+            let next = match again.take() {
+                Some(again) => Next::Message(again.envelope),
+                None => self.next(cx, &mut last).await,
+            };
+            let envelope = match next {
                 Next::Message(envelope) => envelope,
                 Next::Ended(error) => return End::Abnormal(error.into()),
                 Next::Nobody if self.is_draining => return End::Orderly(ExitReason::Shutdown),
@@ -133,7 +227,10 @@ impl<A: Actor> Life<A> {
                 Next::Panicked(payload) => return self.panicked(payload, "stream"),
                 Next::Exit(linked) => return End::Abnormal(ExitReason::Linked(linked)),
                 Next::Told(tidings) => match cx.hear(tidings) {
-                    Some(envelope) => envelope,
+                    Some(envelope) => {
+                        self.station.tally.own.add();
+                        envelope
+                    }
                     None => continue,
                 },
                 Next::Order(Order::Stop) => return End::Orderly(ExitReason::Normal),
@@ -145,7 +242,10 @@ impl<A: Actor> Life<A> {
                     continue;
                 }
                 Next::Timer(number) => match unwind::catch(|| cx.timers.fired(number)) {
-                    Ok(Some(envelope)) => envelope,
+                    Ok(Some(envelope)) => {
+                        self.station.tally.own.add();
+                        envelope
+                    }
                     Ok(None) => continue,
                     Err(payload) => return self.panicked(payload, "timer"),
                 },
@@ -216,6 +316,7 @@ impl<A: Actor> Life<A> {
             Ok(polled) => polled.map(|envelope| {
                 let id = || Some(self.station.info.id.clone());
                 driver::report(EventKind::Message, id, envelope.message_type());
+                self.station.tally.own.add();
                 Next::Message(envelope)
             }),
             Err(payload) => Poll::Ready(Next::Panicked(payload)),
@@ -239,52 +340,87 @@ impl<A: Actor> Life<A> {
         cx: &mut ActorContext<A>,
         envelope: BoxedEnvelope<A>,
     ) -> Option<End> {
-        let context = envelope.context().clone();
-        if envelope.is_asker_gone() {
+        let (station, tally) = (&*self.station, &self.station.tally);
+        let terms = envelope.terms();
+        let context = terms.context;
+        if terms.is_asker_gone {
+            tally.abandoned.add();
+            station.bury(envelope, Undelivered::Abandoned, None);
             return None;
         }
-        if let Some(error) = context.err() {
-            refuse(
-                envelope,
-                match error {
-                    ContextError::Deadline(_) => NoReply::Expired,
-                    ContextError::Cancelled(_) => NoReply::Closed,
-                },
-            );
-            return None;
+        match context.err() {
+            None => {}
+            Some(ContextError::Deadline(_)) => {
+                tally.expired.add();
+                station.bury(envelope, Undelivered::Expired, None);
+                return None;
+            }
+            Some(ContextError::Cancelled(_)) => {
+                tally.abandoned.add();
+                station.bury(envelope, Undelivered::Cancelled, None);
+                return None;
+            }
         }
-        let message_type = envelope.message_type();
-        let (unanswered, holds_reply) = envelope.unanswered();
-        let begun = Begun::new(unanswered, holds_reply);
+        let mut hand = Hand {
+            station,
+            message_type: terms.message_type,
+            begun: Some(Begun::new(terms.unanswered, terms.holds_reply)),
+            spare: None,
+        };
         cx.message = Some(context.clone());
-        self.station.work.begin(&self.names, message_type);
-        let outcome = match unwind::catch(|| envelope.handle(actor, cx)) {
-            Ok(handler) => self.run_handler(handler, &context, message_type).await,
+        station.work.begin(&self.names, terms.message_type);
+        let make = || {
+            if terms.may_repeat {
+                hand.spare = envelope.spare();
+            }
+            envelope.handle(actor, cx)
+        };
+        let outcome = match unwind::catch(make) {
+            Ok(handler) => (self.run_handler(handler, &context, terms.message_type)).await,
             Err(payload) => Handled::Panicked(payload),
         };
         cx.message = None;
-        self.station.work.end();
-        let end = match outcome {
-            Handled::Done => None,
+        station.work.end();
+        match outcome {
+            Handled::Done => {
+                hand.handled();
+                None
+            }
+            Handled::Late => {
+                if station.context.err().is_some() {
+                    station.scope.note_cut();
+                }
+                hand.handled();
+                None
+            }
             Handled::Overdue => {
-                if self.station.context.err().is_some() {
-                    self.station.scope.note_cut();
+                if station.context.err().is_some() {
+                    station.scope.note_cut();
                 }
                 None
             }
             Handled::Ended(error) => {
-                self.station.scope.note_cut();
+                station.scope.note_cut();
                 Some(End::Abnormal(error.into()))
             }
             Handled::Stopped => Some(End::Orderly(ExitReason::Normal)),
             Handled::Exit(linked) => Some(End::Abnormal(ExitReason::Linked(linked))),
-            Handled::Panicked(payload) => Some(self.panicked(payload, message_type)),
-        };
-        begun.end(match &end {
-            Some(End::Abnormal(ExitReason::Panicked(panic))) => Some(panic),
-            _ => None,
-        });
-        end
+            Handled::Panicked(payload) => {
+                let panic = self.panic(payload, hand.message_type);
+                let again = hand.panicked(panic.clone(), self.most_tries());
+                self.again.set(again);
+                Some(End::Abnormal(ExitReason::Panicked(panic)))
+            }
+        }
+    }
+
+    /// How often a message may be tried so that it does not get the actor given up by itself. What a
+    /// supervisor allows is not known here.
+    fn most_tries(&self) -> u32 {
+        match self.station.leash {
+            Some(_) => u32::MAX,
+            None => u32::try_from(self.intensity.restarts).unwrap_or(u32::MAX),
+        }
     }
 
     async fn run_handler(
@@ -315,7 +451,7 @@ impl<A: Actor> Life<A> {
             match polled {
                 Err(payload) => return Poll::Ready(Handled::Panicked(payload)),
                 Ok(Poll::Ready(())) if message_end.is_some() => {
-                    return Poll::Ready(Handled::Overdue);
+                    return Poll::Ready(Handled::Late);
                 }
                 Ok(Poll::Ready(())) => return Poll::Ready(Handled::Done),
                 Ok(Poll::Pending) => {}

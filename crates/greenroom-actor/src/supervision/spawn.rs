@@ -1,5 +1,6 @@
 //! How an actor is started.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -441,6 +442,7 @@ impl<A: Actor> Launch<A> {
             is_draining: false,
             is_over: false,
             is_told: false,
+            again: Cell::new(None),
             driver: driver.clone(),
             names: Names::default(),
             spawned_at: self.spawned_at,

@@ -170,6 +170,12 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
+    /// Returns how many values the channel has accepted; see [`Sender::accepted`](super::Sender::accepted).
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.chan.look(super::state::State::accepted)
+    }
+
     /// Returns whether both receive from the same channel.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {

@@ -8,7 +8,7 @@ use super::closed::Closed;
 use super::error::{SendBlockingError, TrySendError};
 use super::send::{Send, SendFrom};
 use super::sink::SenderSink;
-use super::state::Refused;
+use super::state::{Refused, State};
 use crate::id::Id;
 use crate::sync::atomic::Ordering;
 use crate::{blocking, current};
@@ -153,6 +153,66 @@ impl<T> Sender<T> {
         })
     }
 
+    /// Sends a value at once, and takes the oldest stored ones out if there is no room for it.
+    ///
+    /// A bounded channel so keeps the newest values. What was taken out comes back, oldest first: one
+    /// value, or more if senders wait, since they are not overtaken: each of them moves in first, at the
+    /// cost of the oldest. It does not ask the current context.
+    ///
+    /// # Errors
+    /// The value comes back, and nothing was taken out.
+    /// - [`TrySendError::Full`]: on a rendezvous channel alone, which stores nothing, if no receiver waits.
+    /// - [`TrySendError::Closed`]: the channel is closed.
+    ///
+    /// # Differences from Go
+    /// Go needs a `select` that receives where it could not send, in a loop, and may lose a newer value.
+    ///
+    /// # Examples
+    /// ```
+    /// # use greenroom_core::channel::{self, TrySendError};
+    /// let (tx, rx) = channel::bounded(2);
+    /// assert_eq!(tx.displace(1), Ok(vec![]));
+    /// assert_eq!(tx.displace(2), Ok(vec![]));
+    /// assert_eq!(tx.displace(3), Ok(vec![1]));
+    /// assert_eq!((rx.try_recv(), rx.try_recv()), (Ok(2), Ok(3)));
+    /// tx.close();
+    /// assert_eq!(tx.displace(4), Err(TrySendError::Closed(4)));
+    /// ```
+    pub fn displace(&self, value: T) -> Result<Vec<T>, TrySendError<T>> {
+        self.displace_with(value, None)
+    }
+
+    /// As [`displace`](Self::displace), and takes every stored value out first that is stale beside the
+    /// new one: `is_stale(stored, new)`.
+    ///
+    /// The channel is locked while `is_stale` runs: it is no place for a user's code.
+    ///
+    /// # Errors
+    /// As for [`displace`](Self::displace).
+    #[doc(hidden)]
+    pub fn displace_stale(
+        &self,
+        value: T,
+        is_stale: fn(&T, &T) -> bool,
+    ) -> Result<Vec<T>, TrySendError<T>> {
+        self.displace_with(value, Some(is_stale))
+    }
+
+    fn displace_with(
+        &self,
+        value: T,
+        is_stale: Option<fn(&T, &T) -> bool>,
+    ) -> Result<Vec<T>, TrySendError<T>> {
+        let mut displaced = Vec::new();
+        let sent =
+            (self.chan).step(|state, step| state.displace(value, is_stale, &mut displaced, step));
+        match sent {
+            Ok(()) => Ok(displaced),
+            Err((Refused::Full, value)) => Err(TrySendError::Full(value)),
+            Err((Refused::Closed, value)) => Err(TrySendError::Closed(value)),
+        }
+    }
+
     /// Turns the sender into a sink of values.
     pub fn sink(self) -> SenderSink<T> {
         SenderSink::new(self)
@@ -224,6 +284,13 @@ impl<T> Sender<T> {
         self.chan.look(|state| !state.has_room())
     }
 
+    /// Returns how many values the channel has accepted since it was made: those that were received, are
+    /// stored, were displaced, or were dropped with the last receiver.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.chan.look(State::accepted)
+    }
+
     /// Returns whether both send into the same channel.
     #[must_use]
     pub fn same_channel(&self, other: &Self) -> bool {
@@ -293,6 +360,16 @@ impl<T> WeakSender<T> {
     pub fn senders(&self) -> usize {
         let chan = self.chan.upgrade();
         chan.map_or(0, |chan| chan.senders.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> WeakSender<T> {
+    /// Returns how many values the channel has accepted; see [`Sender::accepted`]. `None` when both its
+    /// ends are gone.
+    #[must_use]
+    pub fn accepted(&self) -> Option<u64> {
+        let chan = self.chan.upgrade()?;
+        Some(chan.look(State::accepted))
     }
 }
 

@@ -17,6 +17,11 @@
 //! 7. After a close nothing moves in: a waiting sender keeps its value in its entry, and takes it back.
 //! 8. A step that may make an operation possible moves the version on before the lock is released: it
 //!    stores or takes a value, enters a waiting party, or closes. To leave a queue enables nobody.
+//! 9. A displacing send takes stored values out, the oldest first, until its own has room. Each room goes
+//!    to who waits in line before it goes to that value, which moves in last. What is displaced leaves the
+//!    lock with the step. A rendezvous channel stores nothing, so there is nothing to displace.
+//! 10. Accepted is counted where a value moves in, in the same step: never later, and never twice for
+//!     one that is given back.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,6 +39,8 @@ pub(super) struct State<T> {
     /// Invariant 5, by the number of the hand-over.
     returned: BTreeMap<u64, T>,
     handed: u64,
+    /// Invariant 10.
+    accepted: u64,
     capacity: Option<usize>,
     closed: bool,
     receivers: Line<Waiter<(u64, T)>>,
@@ -63,6 +70,7 @@ pub(super) struct Step {
     sent: usize,
     received: usize,
     returned: bool,
+    displaced: bool,
     closed: bool,
     woken: Option<Waker>,
     more_woken: Vec<Waker>,
@@ -74,6 +82,7 @@ impl<T> State<T> {
             queue: VecDeque::new(),
             returned: BTreeMap::new(),
             handed: 0,
+            accepted: 0,
             capacity,
             closed: false,
             receivers: Line::new(),
@@ -96,9 +105,70 @@ impl<T> State<T> {
         } else {
             return Err((Refused::Full, value));
         }
+        self.accepted += 1;
         step.sent += 1;
         step.changed = true;
         Ok(())
+    }
+
+    /// Pushes a value, and takes out of the store what is stale beside it, then what is needed for room.
+    /// What was taken out is added to `displaced`.
+    pub(super) fn displace(
+        &mut self,
+        value: T,
+        is_stale: Option<fn(&T, &T) -> bool>,
+        displaced: &mut Vec<T>,
+        step: &mut Step,
+    ) -> Result<(), (Refused, T)> {
+        // Invariants 6 and 9.
+        if self.closed || self.capacity == Some(0) {
+            return self.push(value, step);
+        }
+        if let Some(is_stale) = is_stale {
+            let numbers: Vec<_> = (self.returned.iter())
+                .filter(|(_, stored)| is_stale(stored, &value))
+                .map(|(number, _)| *number)
+                .collect();
+            displaced.extend(numbers.iter().filter_map(|at| self.returned.remove(at)));
+            let mut at = 0;
+            while let Some(stored) = self.queue.get(at) {
+                if is_stale(stored, &value) {
+                    displaced.extend(self.queue.remove(at));
+                } else {
+                    at += 1;
+                }
+            }
+            self.admit(step);
+        }
+        let mut value = value;
+        let pushed = loop {
+            value = match self.push(value, step) {
+                Err((Refused::Full, value)) => value,
+                pushed => break pushed,
+            };
+            displaced.extend(self.take_oldest());
+            self.admit(step);
+        };
+        step.displaced = !displaced.is_empty();
+        pushed
+    }
+
+    fn take_oldest(&mut self) -> Option<T> {
+        match self.returned.pop_first() {
+            Some((_, value)) => Some(value),
+            None => self.queue.pop_front(),
+        }
+    }
+
+    /// Lets who waits in line move in, as far as there is room.
+    #[inline]
+    fn admit(&mut self, step: &mut Step) {
+        while self.has_room() {
+            match self.take_sender(step) {
+                Some(value) => self.queue.push_back(value),
+                None => break,
+            }
+        }
     }
 
     #[inline]
@@ -115,12 +185,7 @@ impl<T> State<T> {
         step.received += 1;
         step.changed = true;
         // More than one moves only where values were given back into a full queue.
-        while self.has_room() {
-            match self.take_sender(step) {
-                Some(value) => self.queue.push_back(value),
-                None => break,
-            }
-        }
+        self.admit(step);
         Some(value)
     }
 
@@ -131,6 +196,7 @@ impl<T> State<T> {
             return None;
         }
         let key = take_first(&mut self.senders, step)?;
+        self.accepted += 1;
         step.sent += 1;
         self.senders.get_mut(key).value.take()
     }
@@ -254,6 +320,11 @@ impl<T> State<T> {
         self.closed
     }
 
+    /// Returns how many values have moved in, ever.
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
     /// Returns how many values are stored.
     pub(super) fn len(&self) -> usize {
         match self.capacity {
@@ -312,6 +383,9 @@ impl Step {
         }
         if self.returned {
             tell(Operation::Receive, "channel, handed back");
+        }
+        if self.displaced {
+            tell(Operation::Receive, "channel, displaced");
         }
         if self.closed {
             tell(Operation::Close, "channel");

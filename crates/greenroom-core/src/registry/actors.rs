@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dashmap::{DashMap, Entry};
+use parking_lot::Mutex;
 
 use super::registered::Registered;
-use super::{ActorRecord, Registry, RegistryError};
+use super::{ActorRecord, MessageCounts, Registry, RegistryError};
 use crate::error::Cause;
 use crate::id::{Id, Name};
 use crate::task::TaskInfo;
@@ -17,12 +18,23 @@ pub(super) struct Actors {
     entries: DashMap<Id, Living>,
     // Written only while the actor's entry is locked, so that the two never disagree.
     names: DashMap<Name, Id>,
+    // Invariant 5.
+    gone: Mutex<MessageCounts>,
 }
 
 pub(super) struct Living {
     record: Arc<dyn Registered>,
     name: Option<Name>,
     pub(super) groups: BTreeSet<Name>,
+}
+
+impl Actors {
+    /// Returns the counts of those that have left, and the others, as of one moment. Invariant 5.
+    pub(super) fn accounts(&self) -> (MessageCounts, Vec<Arc<dyn Registered>>) {
+        let sum = self.gone.lock();
+        let living = self.entries.iter().map(|entry| entry.record.clone());
+        (*sum, living.collect())
+    }
 }
 
 impl Registry {
@@ -74,6 +86,9 @@ impl Registry {
     /// From the return on the name is free.
     pub fn leave_actor(&self, id: &Id) -> bool {
         let table = &self.0.actors;
+        // Its counts are final by now; asked for before anything is locked.
+        let counts = self.actor(id).map(|record| record.messages());
+        let mut sum = table.gone.lock();
         let gone = match table.entries.entry(id.clone()) {
             Entry::Vacant(_) => None,
             Entry::Occupied(entry) => {
@@ -83,9 +98,11 @@ impl Registry {
                 for group in &entry.get().groups {
                     self.0.groups.remove(group, id);
                 }
+                *sum += counts.unwrap_or_default();
                 Some(entry.remove())
             }
         };
+        drop(sum);
         // Dropped here, with no map locked: the record is the owner's code.
         gone.is_some()
     }

@@ -12,9 +12,13 @@
 //!    their own, under which none of these is taken.
 //! 4. A name or a place in a group belongs to an entered actor: it comes after the entry, and goes with
 //!    it in one step.
+//! 5. The counts of an actor that leaves are added to those of the gone in the step that takes its entry
+//!    out, under the lock of that sum. Whoever adds up all of them collects the living under that lock:
+//!    each actor is in one of the two. That lock comes before an entry.
 //!
 //! # Deadlock safety
-//! By invariant 3 every thread locks an entry first, then a name or a group, and never two of a kind.
+//! By invariants 3 and 5 every thread locks the sum first, then an entry, then a name or a group, and never
+//! two of a kind.
 
 mod actors;
 mod deadlines;
@@ -22,6 +26,7 @@ mod error;
 mod graph;
 mod groups;
 mod leases;
+mod messages;
 mod permits;
 mod registered;
 mod reply;
@@ -35,6 +40,7 @@ pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
 pub use graph::{WaitCircle, WaitEdge, WaitGraph};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
+pub use messages::MessageCounts;
 pub use permits::{
     PermitBoard, PermitKind, PermitNumbers, PermitParty, PermitPartyRecord, PermitRecord,
 };

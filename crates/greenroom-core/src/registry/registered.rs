@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::AddressRecord;
+use super::{AddressRecord, MessageCounts};
 use crate::error::Cause;
 use crate::task::TaskInfo;
 
@@ -32,6 +32,11 @@ pub trait Registered: Send + Sync + 'static {
 
     /// Returns how often it was rebuilt after a failure.
     fn restarts(&self) -> u64;
+
+    /// Returns what became of its messages. Final when it leaves the registry.
+    fn messages(&self) -> MessageCounts {
+        MessageCounts::default()
+    }
 
     /// Returns the name of its strategy, if it supervises others: its children are those whose parent it
     /// is.

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serializer;
 
-use super::Registry;
 use super::leases::{LeaseHop, LeaseRecord};
 use super::permits::PermitRecord;
 use super::registered::{ActorState, Registered};
 use super::reply::Reply;
 use super::sources::TaskQuery;
+use super::{MessageCounts, Registry};
 use crate::context::Context;
 use crate::current;
 use crate::id::{Id, Name};
@@ -123,6 +123,8 @@ pub struct ActorRecord {
         serialize_with = "maybe_seconds"
     )]
     pub busy: Option<Duration>,
+    /// What became of its messages.
+    pub messages: MessageCounts,
     /// The name of its strategy, if it is a supervisor; its children have it as their parent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<&'static str>,
@@ -171,6 +173,7 @@ impl ActorRecord {
             restarts: record.restarts(),
             doing: doing.map(|doing| doing.what),
             busy: since.map(|since| now.saturating_duration_since(since)),
+            messages: record.messages(),
             strategy: record.strategy(),
             addresses,
             address_records,

@@ -19,7 +19,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use greenroom_core::doc_support::Manual;
 use greenroom_core::driver::Driver;
 use greenroom_core::error::Cause;
-use greenroom_core::registry::{ActorState, Registered, Registry, RegistryError};
+use greenroom_core::registry::{ActorState, MessageCounts, Registered, Registry, RegistryError};
 use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Context, Id, Name};
 use parking_lot::Mutex;
@@ -47,6 +47,12 @@ impl Registered for Fake {
     fn actor_type(&self) -> &'static str {
         "Fake"
     }
+    fn messages(&self) -> MessageCounts {
+        let mut counts = MessageCounts::default();
+        (counts.accepted, counts.handled, counts.dropped) = (9, 4, 2);
+        counts
+    }
+
     fn restarts(&self) -> u64 {
         2
     }

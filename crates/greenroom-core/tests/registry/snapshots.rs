@@ -59,6 +59,10 @@ fn a_snapshot_serializes_with_every_field() {
                 "spawned_at": actor_info.spawned_at.to_string(), "alive": 0.5, "waiting": null, "waits": [],
                 "registered": "main", "actor_type": "Fake", "state": "running",
                 "mailbox_depth": 3, "mailbox_capacity": 64, "restarts": 2, "addresses": null,
+                "messages": {
+                    "accepted": 9, "handled": 4, "expired": 0, "abandoned": 0, "refused": 0,
+                    "dropped": 2, "lost": 0, "set_aside": 0,
+                },
             }],
             "tasks": [{
                 "id": "root/job#2", "name": "job", "kind": "task", "parent": "root",
@@ -125,4 +129,25 @@ fn what_crosses_threads_is_send_and_sync() {
     send::<Option<Reply<u8>>>(&None);
     let w = World::new();
     send(&w.registry.snapshot(&w.context, PATIENCE));
+}
+
+#[test]
+fn the_counts_of_who_leaves_stay() {
+    let world = World::new();
+    let ids: Vec<_> = (0..3).map(|_| world.root.child("store")).collect();
+    for id in &ids {
+        assert_eq!(world.enter(id, None), Ok(()));
+    }
+    for left in 0..=3 {
+        let counts = world.registry.messages();
+        assert_eq!(
+            (counts.accepted, counts.pending()),
+            (27, 9),
+            "{left} have left"
+        );
+        if let Some(id) = ids.get(left) {
+            assert!(world.registry.leave_actor(id));
+            assert!(!world.registry.leave_actor(id), "it counts once");
+        }
+    }
 }
