@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use greenroom_core::current::Handle;
-use greenroom_core::cycle::{self, FarEnd};
+use greenroom_core::cycle::{DeskKey, FarEnd};
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Driver, Id, Panic, current, unwind};
@@ -234,9 +234,9 @@ impl<R: Send + 'static> FarEnd for Cell<R> {
         state.asked.clone()
     }
 
-    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+    fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let state = self.state.lock();
-        let is_waiting = |there: &Waker| cycle::is_same(there, waker) && !state.is_answered;
+        let is_waiting = |there: &Waker| desk.is_of(there) && !state.is_answered;
         state.waker.as_ref().is_some_and(is_waiting).then_some(1)
     }
 

@@ -4,6 +4,7 @@
 //! kernel's objects ([`Context`], channels, select, watch) wait and wake through it.
 
 pub mod blocking;
+pub mod certain;
 pub mod channel;
 pub mod context;
 pub mod current;

@@ -14,6 +14,7 @@ mod join;
 mod place;
 mod run;
 mod state;
+mod with;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -135,6 +135,8 @@ impl<T> Drop for SenderSink<T> {
                 .chan
                 .leave_send(&mut self.item, &mut self.pending.entry);
         }
+        // Before the sender goes; see `certain`, invariant 5.
+        self.pending.rest();
     }
 }
 

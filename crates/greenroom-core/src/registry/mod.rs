@@ -21,11 +21,13 @@ mod deadlines;
 mod error;
 mod graph;
 mod groups;
+mod knots;
 mod leases;
 mod registered;
 mod reply;
 mod snapshot;
 mod sources;
+mod stuck;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,11 +35,12 @@ use std::sync::Arc;
 pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
 pub use graph::{WaitCircle, WaitEdge, WaitGraph};
+pub use knots::{Knot, KnotTask, Progress, Why};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
 pub use registered::{ActorState, Registered};
 pub use reply::Reply;
 pub use snapshot::{ActorRecord, DeadlineRecord, Snapshot, TaskRecord};
-pub use sources::{Cancelling, TaskQuery, TaskSource};
+pub use sources::{Cancelling, Present, TaskQuery, TaskSource};
 
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
 ///

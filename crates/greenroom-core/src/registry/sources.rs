@@ -35,8 +35,21 @@ pub trait TaskSource: Send + Sync + 'static {
 pub enum TaskQuery {
     /// Which tasks live? In any order.
     List(Reply<Vec<Arc<TaskInfo>>>),
+    /// Which tasks live, and which of them are about to be polled? In any order.
+    Census(Reply<Vec<Present>>),
     /// Cancel the task of this id with this cause. Was there one?
     Cancel(Id, Cause, Reply<bool>),
+}
+
+/// A task, as its hub sees it.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// The task.
+    pub info: Arc<TaskInfo>,
+    /// Whether it is about to be polled.
+    pub is_ready: bool,
+    /// Whether its context ends by a time.
+    pub has_deadline: bool,
 }
 
 #[derive(Default)]
