@@ -83,7 +83,6 @@ pub(crate) struct Look {
     pub(crate) rests: u64,
     pub(crate) keys: Vec<u64>,
     pub(crate) far: Vec<Far>,
-    pub(crate) held: Vec<Arc<dyn Account>>,
     pub(crate) is_timed: bool,
 }
 
@@ -180,11 +179,13 @@ pub(crate) fn search(tasks: &[Arc<TaskInfo>]) -> Certain {
         .filter_map(|task| Some((task.id.clone(), (task, task.look()?))))
         .collect();
     let mut lent: BTreeMap<usize, Lent> = BTreeMap::new();
-    for (id, (_, look)) in &looks {
-        for account in &look.held {
+    // Of all that live: those that rest have theirs at both looks.
+    for task in tasks {
+        let id = &task.id;
+        for account in task.held() {
             let entry = lent.entry(account.address()).or_insert_with(|| Lent {
-                account: account.clone(),
                 counts: account.counts(),
+                account,
                 by_task: BTreeMap::new(),
             });
             *entry.by_task.entry(id.clone()).or_default() += 1;
@@ -204,7 +205,11 @@ pub(crate) fn search(tasks: &[Arc<TaskInfo>]) -> Certain {
                 certain.closed.insert(id.clone());
             }
             let holders = channel.by_task.keys().cloned();
-            certain.holders.entry(id.clone()).or_default().extend(holders);
+            certain
+                .holders
+                .entry(id.clone())
+                .or_default()
+                .extend(holders);
         }
     }
     looks.retain(|_, (_, look)| !look.is_timed);
@@ -216,7 +221,12 @@ pub(crate) fn search(tasks: &[Arc<TaskInfo>]) -> Certain {
     });
     narrow(&mut looks, &lent);
     certain.stuck = (looks.iter())
-        .map(|(id, (_, look))| (id.clone(), look.far.iter().flat_map(|far| enders(far, &lent)).collect()))
+        .map(|(id, (_, look))| {
+            (
+                id.clone(),
+                look.far.iter().flat_map(|far| enders(far, &lent)).collect(),
+            )
+        })
         .collect();
     certain
 }
@@ -251,12 +261,18 @@ fn narrow(looks: &mut BTreeMap<Id, (&Arc<TaskInfo>, Look)>, lent: &BTreeMap<usiz
 fn enders(far: &Far, lent: &BTreeMap<usize, Lent>) -> Vec<Id> {
     let holders = |address: &usize| {
         let channel = lent.get(address);
-        channel.into_iter().flat_map(|channel| channel.by_task.keys().cloned())
+        channel
+            .into_iter()
+            .flat_map(|channel| channel.by_task.keys().cloned())
     };
     match far {
         Far::Channel(address) => holders(address).collect(),
         Far::Channels(addresses) => addresses.iter().flat_map(holders).collect(),
         Far::Task(id) => vec![id.clone()],
-        Far::End(end) => end.holder().map(|holder| holder.id.clone()).into_iter().collect(),
+        Far::End(end) => end
+            .holder()
+            .map(|holder| holder.id.clone())
+            .into_iter()
+            .collect(),
     }
 }

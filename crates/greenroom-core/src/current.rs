@@ -318,7 +318,11 @@ pub(crate) fn task_at_desk(desk: usize) -> Option<Arc<TaskInfo>> {
 
 /// Returns whether the current context has a deadline.
 pub(crate) fn has_deadline() -> bool {
-    is(|c| c.context.as_ref().is_some_and(|context| context.deadline().is_some()))
+    is(|c| {
+        c.context
+            .as_ref()
+            .is_some_and(|context| context.deadline().is_some())
+    })
 }
 
 /// Returns how the current context ended, if it has.

@@ -5,17 +5,17 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock, Weak};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::context::{CancelCauseHandle, Context};
 use crate::certain::{Look, Sure};
 use crate::channel::Account;
+use crate::context::{CancelCauseHandle, Context};
 use crate::cycle::{Bell, DeskKey, FarEnd, Parked};
 use crate::error::Cause;
 use crate::id::Id;
@@ -190,7 +190,10 @@ impl TaskInfo {
         let mut waits = self.waits.lock();
         (waits.last, waits.earlier) = (None, BTreeMap::new());
         let ends = std::mem::take(&mut waits.ends);
-        let sures = waits.at_desk.as_mut().map(|desk| std::mem::take(&mut desk.sures));
+        let sures = waits
+            .at_desk
+            .as_mut()
+            .map(|desk| std::mem::take(&mut desk.sures));
         if let Some(waiting) = waiting {
             let _key = waits.begin(waiting);
         }
@@ -198,7 +201,12 @@ impl TaskInfo {
         drop((ends, sures));
     }
 
-    pub(crate) fn begin_wait(&self, waiting: Waiting, end: Option<EndOf>, far: Option<Sure>) -> u64 {
+    pub(crate) fn begin_wait(
+        &self,
+        waiting: Waiting,
+        end: Option<EndOf>,
+        far: Option<Sure>,
+    ) -> u64 {
         let mut waits = self.waits.lock();
         let key = waits.begin(waiting);
         if let Some(end) = end {
@@ -295,6 +303,13 @@ impl TaskInfo {
         self.waits.lock().at_desk.get_or_insert_default().held = held;
     }
 
+    /// Returns the channel of each end that it holds.
+    pub(crate) fn held(&self) -> Vec<Arc<dyn Account>> {
+        let waits = self.waits.lock();
+        let at_desk = waits.at_desk.as_ref();
+        at_desk.map(|desk| desk.held.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn let_go(&self) {
         let held = (self.waits.lock().at_desk.as_mut()).map(|desk| std::mem::take(&mut desk.held));
         drop(held);
@@ -306,7 +321,7 @@ impl TaskInfo {
         let rests = self.rests();
         let desk = DeskKey(self.desk.load(Relaxed));
         let bell = self.bell.get().filter(|_| rests % 2 == 1)?;
-        let (mut keys, mut sures, mut ends, held, is_parked) = {
+        let (mut keys, mut sures, mut ends, is_parked) = {
             let waits = self.waits.lock();
             let keys: Vec<u64> = waits.keys().collect();
             let at_desk = waits.at_desk.as_ref();
@@ -314,7 +329,6 @@ impl TaskInfo {
                 keys,
                 at_desk.map(|desk| desk.sures.clone()).unwrap_or_default(),
                 waits.ends.clone(),
-                at_desk.map(|desk| desk.held.clone()).unwrap_or_default(),
                 waits.parked.is_some(),
             )
         };
@@ -347,7 +361,6 @@ impl TaskInfo {
             rests,
             keys,
             far,
-            held,
             is_timed,
         })
     }

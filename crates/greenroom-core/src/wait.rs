@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
+use crate::certain::Sure;
 use crate::context::{self, Registration};
 use crate::current::{self, Waiter, Watching};
 use crate::cycle::FarEnd;
 use crate::error::ContextError;
 use crate::id::Id;
-use crate::certain::Sure;
 use crate::task::{EndOf, Far, TaskInfo, TaskKind, WaitKind, Waiting};
 
 /// The context's and the registry's side of one pending future.

@@ -58,7 +58,10 @@ pub(crate) fn stuck(looked: &(Progress, WaitGraph)) -> Vec<u64> {
         unreachable!("one knot: {progress}");
     };
     assert!(knot.is_certain && knot.why.is_empty(), "{knot}");
-    assert!(graph.knots.contains(knot), "the graph shows it too: {graph}");
+    assert!(
+        graph.knots.contains(knot),
+        "the graph shows it too: {graph}"
+    );
     numbers(knot)
 }
 

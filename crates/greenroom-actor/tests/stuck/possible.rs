@@ -21,18 +21,33 @@ fn two_plain_tasks_that_receive_from_each_other_are_a_possible_knot() {
     let (tasks, channels) = take.recv().expect("they were started");
     let why = unknown(&looked);
     for channel in channels {
-        let is_named = |why: &&Why| matches!(why, Why::HeldOutside { channel: c, .. } if *c == channel);
+        let is_named =
+            |why: &&Why| matches!(why, Why::HeldOutside { channel: c, .. } if *c == channel);
         assert!(why.iter().any(|why| is_named(&why)), "{channel:?}: {why:?}");
     }
-    assert!(looked.0.to_string().contains("with `go_with`"), "{}", looked.0);
+    assert!(
+        looked.0.to_string().contains("with `go_with`"),
+        "{}",
+        looked.0
+    );
     let [knot] = looked.1.knots.as_slice() else {
         unreachable!("one knot: {}", looked.1)
     };
     assert!(!knot.is_certain);
     assert_eq!(numbers(knot), tasks);
     assert_eq!(knot.why, why, "it says the same");
-    assert!(looked.1.to_string().contains("possible knot: 2 may wait for each other"));
-    assert!(looked.1.to_dot().contains("label=\"possible knot\"; style=dashed;"));
+    assert!(
+        looked
+            .1
+            .to_string()
+            .contains("possible knot: 2 may wait for each other")
+    );
+    assert!(
+        looked
+            .1
+            .to_dot()
+            .contains("label=\"possible knot\"; style=dashed;")
+    );
 }
 
 #[test]
@@ -44,8 +59,12 @@ fn it_is_found_from_outside_too() {
         let own = scope.clone();
         let (to_a, a) = channel::bounded::<u8>(1);
         let (to_b, b) = channel::bounded::<u8>(1);
-        scope.go(async move { Ok(to_b.send(a.recv().await?).await?) }).detach();
-        scope.go(async move { Ok(to_a.send(b.recv().await?).await?) }).detach();
+        scope
+            .go(async move { Ok(to_b.send(a.recv().await?).await?) })
+            .detach();
+        scope
+            .go(async move { Ok(to_a.send(b.recv().await?).await?) })
+            .detach();
         scope
             .go(async move {
                 nap(1).await;
@@ -58,7 +77,11 @@ fn it_is_found_from_outside_too() {
     });
     let graph = take.recv().expect("it was looked at");
     assert_eq!(graph.knots.len(), 1, "{graph}");
-    assert_eq!(graph.knots[0].tasks.len(), 3, "and who started them: {graph}");
+    assert_eq!(
+        graph.knots[0].tasks.len(),
+        3,
+        "and who started them: {graph}"
+    );
 }
 
 #[test]
@@ -68,10 +91,14 @@ fn one_end_that_is_not_lent_makes_it_unknown() {
         let (to_b, b) = channel::bounded::<u8>(1);
         let kept = to_b.clone();
         scope
-            .go_with((a, to_b), async |(a, to_b)| Ok(to_b.send(a.recv().await?).await?))
+            .go_with((a, to_b), async |(a, to_b)| {
+                Ok(to_b.send(a.recv().await?).await?)
+            })
             .detach();
         scope
-            .go_with((b, to_a), async |(b, to_a)| Ok(to_a.send(b.recv().await?).await?))
+            .go_with((b, to_a), async |(b, to_a)| {
+                Ok(to_a.send(b.recv().await?).await?)
+            })
             .detach();
         Ok(kept)
     });
@@ -84,10 +111,15 @@ fn a_weak_sender_makes_it_unknown_for_good() {
     let looked = look(|scope| async move {
         let (tx, rx) = channel::bounded::<u8>(1);
         let weak = tx.downgrade();
-        scope.go_with((tx, rx), async |(_tx, rx)| Ok(drop(rx.recv().await?))).detach();
+        scope
+            .go_with((tx, rx), async |(_tx, rx)| Ok(rx.recv().await?))
+            .detach();
         Ok(weak)
     });
-    assert!(matches!(unknown(&looked), [Why::HeldOutside { .. }]), "{looked:?}");
+    assert!(
+        matches!(unknown(&looked), [Why::HeldOutside { .. }]),
+        "{looked:?}"
+    );
 }
 
 #[test]
@@ -97,12 +129,15 @@ fn a_clone_that_leaves_the_task_makes_it_unknown() {
         scope
             .go_with(channel::bounded::<u8>(1), async move |(tx, rx)| {
                 let _heard = give.send(tx.clone());
-                Ok(drop(rx.recv().await?))
+                Ok(rx.recv().await?)
             })
             .detach();
         Ok(())
     });
-    assert!(matches!(unknown(&looked), [Why::HeldOutside { .. }]), "{looked:?}");
+    assert!(
+        matches!(unknown(&looked), [Why::HeldOutside { .. }]),
+        "{looked:?}"
+    );
     drop(take);
 }
 
@@ -110,7 +145,7 @@ fn a_clone_that_leaves_the_task_makes_it_unknown() {
 fn a_system_at_rest_has_no_certain_knot() {
     let (progress, graph) = look(|scope| async move {
         let (tx, rx) = channel::bounded::<u8>(1);
-        scope.go_with(rx, async |rx| Ok(drop(rx.recv().await))).detach();
+        scope.go_with(rx, async |rx| Ok(rx.recv().await)).detach();
         Ok(tx)
     });
     assert!(matches!(progress, Progress::Unknown(_)), "{progress}");

@@ -6,6 +6,7 @@ use greenroom_core::channel::{self, Receiver, Sender};
 use greenroom_core::registry::Progress;
 use greenroom_core::select;
 use greenroom_core::task::{WaitKind, yield_now};
+use greenroom_core::time::{Durations, sleep};
 
 use crate::{look, nap, numbers, stuck};
 
@@ -58,14 +59,20 @@ fn two_that_send_to_each_other_what_has_no_room() {
                 .go_with((own, other), async |(own, other)| {
                     other.send(1).await?;
                     other.send(2).await?;
-                    Ok(drop(own.recv().await?))
+                    Ok(own.recv().await?)
                 })
                 .detach();
         }
         Ok(())
     });
     assert_eq!(stuck(&looked).len(), 2);
-    assert!(looked.1.waits.iter().any(|wait| wait.kind == WaitKind::Send));
+    assert!(
+        looked
+            .1
+            .waits
+            .iter()
+            .any(|wait| wait.kind == WaitKind::Send)
+    );
 }
 
 #[test]
@@ -100,13 +107,17 @@ fn one_that_sends_to_itself_without_room() {
         scope
             .go_with(channel::rendezvous::<u8>(), async |(tx, rx)| {
                 tx.send(1).await?;
-                Ok(drop(rx.recv().await?))
+                Ok(rx.recv().await?)
             })
             .detach();
         Ok(())
     });
     assert_eq!(stuck(&looked).len(), 1);
-    assert!(looked.0.to_string().contains("knot: it waits for itself"), "{}", looked.0);
+    assert!(
+        looked.0.to_string().contains("knot: it waits for itself"),
+        "{}",
+        looked.0
+    );
 }
 
 #[test]
@@ -139,7 +150,13 @@ fn two_knots_are_two() {
     let Progress::Stuck(knots) = progress else {
         unreachable!("{progress}")
     };
-    assert_eq!(knots.iter().map(|knot| numbers(knot).len()).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(
+        knots
+            .iter()
+            .map(|knot| numbers(knot).len())
+            .collect::<Vec<_>>(),
+        [2, 2]
+    );
 }
 
 #[test]
@@ -148,12 +165,13 @@ fn a_knot_beside_one_that_works_is_found() {
         let ((to_a, a), (to_b, b)) = pair();
         passes_on(&scope, a, to_b).detach();
         passes_on(&scope, b, to_a).detach();
-        let works = async {
-            loop {
-                nap(1).await;
-            }
-        };
-        scope.go::<(), _>(works).detach();
+        scope
+            .go::<(), _>(async {
+                loop {
+                    sleep(1.millis()).await?;
+                }
+            })
+            .detach();
         Ok(())
     });
     assert_eq!(stuck(&looked).len(), 2);
@@ -234,7 +252,7 @@ fn several_waits_at_once_all_have_to_be_in_vain() {
         scope
             .go_with((a, b), async |(a, b)| {
                 let (a, b) = futures_util::future::join(a.recv(), b.recv()).await;
-                Ok(drop((a?, b?)))
+                Ok((a?, b?))
             })
             .detach();
         let never = channel::rendezvous::<u8>();
@@ -282,7 +300,8 @@ fn a_handler_that_joins_a_task_which_asks_its_actor() {
         let asks = scope.go_with((), async move |()| {
             may_go.recv().await?;
             drop(may_go);
-            Ok(drop(asked.ask(Asked).await?))
+            let _seven = asked.ask(Asked).await?;
+            Ok(())
         });
         actor.tell(Join(asks)).await?;
         nap(1).await;

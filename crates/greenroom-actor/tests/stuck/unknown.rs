@@ -27,7 +27,9 @@ where
             })
             .detach();
         scope
-            .go_with((b, to_a), async |(b, to_a)| Ok(to_a.send(b.recv().await?).await?))
+            .go_with((b, to_a), async |(b, to_a)| {
+                Ok(to_a.send(b.recv().await?).await?)
+            })
             .detach();
         Ok(())
     });
@@ -39,9 +41,9 @@ fn a_foreign_future() {
     let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let why = beside(async move |a| {
         tokio::select! {
-            got = a.recv() => drop(got?),
-            _ = told => {}
-        }
+            got = a.recv() => got?,
+            _ = told => 0,
+        };
         Ok(())
     });
     assert!(matches!(why.as_slice(), [Why::Foreign { .. }]), "{why:?}");
@@ -78,7 +80,13 @@ fn a_foreign_future_that_takes_turns_with_a_wait_that_was_served() {
         .await;
         Ok(())
     });
-    assert!(matches!(why.as_slice(), [Why::Foreign { .. } | Why::HeldOutside { .. }, ..]), "{why:?}");
+    assert!(
+        matches!(
+            why.as_slice(),
+            [Why::Foreign { .. } | Why::HeldOutside { .. }, ..]
+        ),
+        "{why:?}"
+    );
     drop(tell);
 }
 
@@ -106,9 +114,9 @@ fn a_sleep() {
 fn a_timer_in_a_select() {
     let why = beside(async |a| {
         select! {
-            got = a.recv() => drop(got?),
-            _ = greenroom_core::time::after(10.secs()) => {}
-        }
+            got = a.recv() => got?,
+            _ = greenroom_core::time::after(10.secs()) => 0,
+        };
         Ok(())
     });
     assert!(matches!(why.as_slice(), [Why::Foreign { .. }]), "{why:?}");
@@ -119,9 +127,9 @@ fn a_context_that_is_waited_for() {
     let why = beside(async |a| {
         let context = Context::current().expect("it is in a task");
         select! {
-            got = a.recv() => drop(got?),
-            _ = context.done() => {}
-        }
+            got = a.recv() => got?,
+            _ = context.done() => 0,
+        };
         Ok(())
     });
     assert!(matches!(why.as_slice(), [Why::Foreign { .. }]), "{why:?}");
@@ -147,7 +155,7 @@ fn a_deadline() {
                 let cut = inner.run(branch.scope(|scope| async move {
                     scope
                         .go_with(channel::rendezvous::<u8>(), async |(_tx, rx)| {
-                            Ok(drop(rx.recv().await?))
+                            Ok(rx.recv().await?)
                         })
                         .detach();
                     Ok(())
@@ -158,13 +166,16 @@ fn a_deadline() {
         Ok(())
     });
     let why = unknown(&looked);
-    assert!(why.iter().any(|why| matches!(why, Why::Deadline { .. })), "{why:?}");
+    assert!(
+        why.iter().any(|why| matches!(why, Why::Deadline { .. })),
+        "{why:?}"
+    );
 }
 
 #[test]
 fn a_change_that_is_waited_for() {
     let why = beside(async |_| {
-        let (_publish, mut watch) = watch::channel(0);
+        let (_publish, watch) = watch::channel(0);
         let _changed = watch.changed().await;
         Ok(())
     });
@@ -180,8 +191,13 @@ fn hidden(hide: impl FnOnce(&Scope, Sender<u8>) + Send + 'static) -> Vec<Why> {
         let (tx, rx) = channel::bounded::<u8>(1);
         let inside = scope.clone();
         // In a task that has never touched it.
-        scope.go(async move { Ok(hide(&inside, tx)) }).detach();
-        scope.go_with(rx, async |rx| Ok(drop(rx.recv().await?))).detach();
+        scope
+            .go(async move {
+                hide(&inside, tx);
+                Ok(())
+            })
+            .detach();
+        scope.go_with(rx, async |rx| Ok(rx.recv().await?)).detach();
         Ok(())
     });
     unknown(&looked).to_vec()
@@ -189,7 +205,15 @@ fn hidden(hide: impl FnOnce(&Scope, Sender<u8>) + Send + 'static) -> Vec<Why> {
 
 #[track_caller]
 fn is_held_outside(why: &[Why]) {
-    let held = |why: &Why| matches!(why, Why::HeldOutside { channel: Some(_), .. });
+    let held = |why: &Why| {
+        matches!(
+            why,
+            Why::HeldOutside {
+                channel: Some(_),
+                ..
+            }
+        )
+    };
     assert!(why.iter().any(held), "{why:?}");
 }
 
@@ -245,7 +269,10 @@ fn a_sender_in_a_plain_task() {
             .detach();
     });
     is_held_outside(&why);
-    assert!(why.iter().any(|why| matches!(why, Why::Timer { .. })), "{why:?}");
+    assert!(
+        why.iter().any(|why| matches!(why, Why::Timer { .. })),
+        "{why:?}"
+    );
 }
 
 /// Keeps a reply.
@@ -267,11 +294,14 @@ fn an_actor_at_rest_that_owes_a_reply() {
         let actor = scope.spawn(|| Keeper(None)).await?;
         let asked = actor.clone();
         scope
-            .go_with((), async move |()| Ok(drop(asked.ask(Keep).await?)))
+            .go_with((), async move |()| Ok(asked.ask(Keep).await?))
             .detach();
         Ok(actor)
     });
-    assert!(matches!(unknown(&looked), [Why::AtRest { .. }]), "{looked:?}");
+    assert!(
+        matches!(unknown(&looked), [Why::AtRest { .. }]),
+        "{looked:?}"
+    );
 }
 
 #[test]
@@ -283,9 +313,11 @@ fn a_blocking_job() {
         let (begin, has_begun) = channel::bounded::<()>(1);
         let job = scope.go_blocking(move || {
             let _taken = begin.try_send(());
-            Ok(drop(told.recv()))
+            Ok(told.recv().is_err())
         });
-        scope.go_with((), async move |()| Ok(drop(job.await))).detach();
+        scope
+            .go_with((), async move |()| Ok(drop(job.await)))
+            .detach();
         has_begun.recv().await?;
         // The task has begun to wait by its turn.
         for _ in 0..10 {
@@ -299,5 +331,8 @@ fn a_blocking_job() {
     let Progress::Unknown(why) = &looked else {
         unreachable!("{looked}")
     };
-    assert!(why.iter().any(|why| matches!(why, Why::Blocking { .. })), "{why:?}");
+    assert!(
+        why.iter().any(|why| matches!(why, Why::Blocking { .. })),
+        "{why:?}"
+    );
 }

@@ -47,10 +47,7 @@ impl FarEnd for End {
 
     fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let there = self.waker.lock();
-        there
-            .as_ref()
-            .is_some_and(|w| desk.is_of(w))
-            .then_some(1)
+        there.as_ref().is_some_and(|w| desk.is_of(w)).then_some(1)
     }
 
     fn order(&self) -> u64 {

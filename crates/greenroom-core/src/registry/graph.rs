@@ -74,7 +74,11 @@ impl WaitGraph {
         let mut dot = String::from("digraph waits {\n");
         for (number, knot) in self.knots.iter().enumerate() {
             let style = if knot.is_certain { "solid" } else { "dashed" };
-            let label = if knot.is_certain { "knot" } else { "possible knot" };
+            let label = if knot.is_certain {
+                "knot"
+            } else {
+                "possible knot"
+            };
             dot += &format!("    subgraph cluster_{number} {{ label={label:?}; style={style}; ");
             for task in &knot.tasks {
                 dot += &format!("{:?}; ", task.id.to_string());

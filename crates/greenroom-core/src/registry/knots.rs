@@ -180,7 +180,11 @@ impl fmt::Display for Why {
                 write!(f, "{task} waits for {actor}, which is at rest")
             }
             Self::Anybody { task, kind } => {
-                write!(f, "{task} waits: {}, which anybody may bring about", noun(*kind))
+                write!(
+                    f,
+                    "{task} waits: {}, which anybody may bring about",
+                    noun(*kind)
+                )
             }
             Self::Unwatched { task } => write!(
                 f,

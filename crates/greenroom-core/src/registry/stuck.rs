@@ -14,10 +14,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Registry;
 use super::graph::WaitEdge;
 use super::knots::{Knot, KnotTask, Progress, Why};
 use super::sources::{Present, TaskQuery};
-use super::Registry;
 use crate::certain::{self, Certain};
 use crate::context::Context;
 use crate::current;
@@ -137,7 +137,9 @@ impl Survey {
 
     fn certain_knots(&self) -> Vec<Knot> {
         let groups = groups(&self.certain.stuck);
-        let knots = groups.into_iter().map(|members| self.knot(members, Vec::new()));
+        let knots = groups
+            .into_iter()
+            .map(|members| self.knot(members, Vec::new()));
         knots.collect()
     }
 
@@ -231,7 +233,9 @@ impl Survey {
     /// The groups of those that may wait for each other.
     fn possible(&self) -> Vec<BTreeSet<Id>> {
         let can_wait = |there: &&Present| {
-            !there.is_ready && !self.is_asker(&there.info.id) && self.waits_of(&there.info.id).next().is_some()
+            !there.is_ready
+                && !self.is_asker(&there.info.id)
+                && self.waits_of(&there.info.id).next().is_some()
         };
         let mut left: BTreeSet<Id> = (self.living.values())
             .filter(can_wait)
@@ -251,18 +255,20 @@ impl Survey {
             })
             .collect();
         let groups = groups(&next).into_iter();
-        let groups = groups.filter(|members| {
-            members.len() > 1 || members.iter().any(|id| next[id].contains(id))
-        });
         groups
             .map(|members| members.intersection(&left).cloned().collect())
+            .filter(|members: &BTreeSet<Id>| {
+                members.len() > 1 || members.iter().any(|id| next[id].contains(id))
+            })
             .collect()
     }
 
     fn is_blocked(&self, wait: &WaitEdge, left: &BTreeSet<Id>) -> bool {
         match wait.kind {
             WaitKind::Send | WaitKind::Receive | WaitKind::Select => {
-                let Some(channel) = &wait.on else { return false };
+                let Some(channel) = &wait.on else {
+                    return false;
+                };
                 if self.certain.closed.contains(channel) {
                     return self.enders(wait).iter().all(|id| left.contains(id));
                 }
@@ -288,11 +294,13 @@ impl Survey {
         };
         match wait.kind {
             WaitKind::Send | WaitKind::Receive | WaitKind::Select => {
-                let known = self.certain.holders.get(on).cloned().unwrap_or_default();
-                match self.certain.closed.contains(on) {
-                    true => known,
-                    false => known.into_iter().chain(on.parent().cloned()).collect(),
+                let mut known = self.certain.holders.get(on).cloned().unwrap_or_default();
+                if !self.certain.closed.contains(on) {
+                    // It waits for what others have.
+                    known.remove(&wait.waiter);
+                    known.extend(on.parent().cloned());
                 }
+                known
             }
             WaitKind::ScopeEnd => {
                 let others = self.children(on).filter(|id| **id != wait.waiter);
@@ -336,7 +344,9 @@ impl Survey {
         match wait.kind {
             WaitKind::Send | WaitKind::Receive | WaitKind::Select => {
                 let channel = wait.on.clone();
-                let is_closed = channel.as_ref().is_some_and(|on| self.certain.closed.contains(on));
+                let is_closed = channel
+                    .as_ref()
+                    .is_some_and(|on| self.certain.closed.contains(on));
                 (!is_closed).then_some(Why::HeldOutside { task, channel })
             }
             WaitKind::Sleep => Some(Why::Timer { task }),
