@@ -160,7 +160,8 @@ fn a_deadline() {
                         .detach();
                     Ok(())
                 }));
-                Ok(drop(cut.await))
+                let _cut = cut.await;
+                Ok(())
             })
             .detach();
         Ok(())
@@ -264,7 +265,8 @@ fn a_sender_in_a_plain_task() {
         scope
             .go(async move {
                 nap(10_000).await;
-                Ok(drop(tx))
+                drop(tx);
+                Ok(())
             })
             .detach();
     });
@@ -315,9 +317,7 @@ fn a_blocking_job() {
             let _taken = begin.try_send(());
             Ok(told.recv().is_err())
         });
-        scope
-            .go_with((), async move |()| Ok(drop(job.await)))
-            .detach();
+        scope.go_with((), async move |()| Ok(job.await?)).detach();
         has_begun.recv().await?;
         // The task has begun to wait by its turn.
         for _ in 0..10 {

@@ -35,6 +35,10 @@ pub(super) struct Survey {
     pub(super) unanswered: Vec<String>,
 }
 
+#[allow(
+    clippy::mutable_key_type,
+    reason = "what is counted in an id has no part in its order"
+)]
 impl Registry {
     /// Tells whether the runtime goes on by itself.
     ///
