@@ -336,7 +336,9 @@ impl TaskInfo {
         let clones = bell.strong_count();
         fence(Acquire);
         let mut expected = crate::cycle::OWN_CLONES + usize::from(is_parked);
-        let mut is_timed = false;
+        // An actor's own context may have a deadline that the one of its message has not.
+        let own = self.cancel.as_ref();
+        let mut is_timed = own.is_some_and(CancelCauseHandle::has_deadline);
         let mut far = Vec::new();
         let mut known = 0;
         for (_, sure) in sures.drain(..).filter(|(_, sure)| sure.rests + 1 == rests) {

@@ -29,8 +29,8 @@ impl Scope {
     /// use greenroom_actor::Runtime;
     /// use greenroom_core::channel;
     /// let doubled = Runtime::new()?.block_on(|scope| async move {
-    ///     let (numbers, take) = channel::rendezvous();
-    ///     let (give, results) = channel::rendezvous();
+    ///     let (numbers, take) = channel::rendezvous::<u32>();
+    ///     let (give, results) = channel::rendezvous::<u32>();
     ///     scope.go_with((take, give), async |(take, give)| {
     ///         while let Ok(n) = take.recv().await {
     ///             give.send(n * 2).await?;
