@@ -2,7 +2,8 @@
 //!
 //! Go ends such a program and prints who waits where. Here others may still send from outside, so the
 //! program goes on waiting; a snapshot tells the same, also of a part of the program that is stuck, and
-//! a deadline or a cancel ends it. Where a wait could only be for itself it is an error at once.
+//! a deadline or a cancel ends it. `Runtime::stuck` tells it for certain of tasks that were started with
+//! their ends of the channels. Where a wait could only be for itself it is an error at once.
 
 mod support;
 

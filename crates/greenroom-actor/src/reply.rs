@@ -7,7 +7,8 @@
 //!    message may have two handlers at a time.
 //! 3. A reply to an asker that has gone is dropped outside the lock.
 //! 4. The asked actor holds the way to answer until a handler that may hand it on has begun. From then
-//!    on nobody knows who will answer, and the ask is no part of a certain circle.
+//!    on nobody knows who will answer, and the ask is no part of a certain circle. Nor is one that waits in
+//!    a mailbox that drops what is queued: any other sender may end it.
 //! 5. An ask that was refused is not handled, though its asker may not have learned of it yet.
 
 use std::fmt;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 
 use greenroom_core::current::Handle;
-use greenroom_core::cycle::{self, FarEnd};
+use greenroom_core::cycle::{DeskKey, FarEnd};
 use greenroom_core::driver::{self, EventKind};
 use greenroom_core::task::{TaskInfo, TaskKind};
 use greenroom_core::{Driver, Id, Panic, current, unwind};
@@ -66,6 +67,8 @@ struct State<R> {
     is_dropped: bool,
     // The actor that was asked, once an actor waits.
     asked: Option<Arc<TaskInfo>>,
+    // Whether its mailbox may drop it.
+    may_be_dropped: bool,
     // Invariant 4.
     is_handed_on: bool,
     // Invariant 5.
@@ -109,6 +112,7 @@ pub(crate) fn pair<R: Send + 'static>(
             handlers: 0,
             is_dropped: false,
             asked: None,
+            may_be_dropped: false,
             is_handed_on: false,
             is_refused: false,
             waker: None,
@@ -272,12 +276,15 @@ impl<R: Send + 'static> FarEnd for Cell<R> {
         if state.is_answered || state.is_handed_on || state.is_asker_gone {
             return None;
         }
+        if state.may_be_dropped && !state.is_started {
+            return None;
+        }
         state.asked.clone()
     }
 
-    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+    fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let state = self.state.lock();
-        let is_waiting = |there: &Waker| cycle::is_same(there, waker) && !state.is_answered;
+        let is_waiting = |there: &Waker| desk.is_of(there) && !state.is_answered;
         state.waker.as_ref().is_some_and(is_waiting).then_some(1)
     }
 
@@ -355,8 +362,11 @@ impl<R: Send + 'static> Answer<R> {
     }
 
     /// Returns the ask as the far end of an actor's wait for another's answer.
-    pub(crate) fn far_end(&self, asked: &Arc<TaskInfo>) -> Arc<dyn FarEnd> {
-        self.0.state.lock().asked = Some(asked.clone());
+    pub(crate) fn far_end(&self, asked: &Arc<TaskInfo>, may_be_dropped: bool) -> Arc<dyn FarEnd> {
+        let mut state = self.0.state.lock();
+        state.asked = Some(asked.clone());
+        state.may_be_dropped = may_be_dropped;
+        drop(state);
         self.0.clone()
     }
 

@@ -347,8 +347,17 @@ pub fn tell_stray(payload: Box<dyn Any + Send>, doing: &'static str) {
 /// Returns the current task, if what identifies the waker of its desk is this.
 pub(crate) fn task_at_desk(desk: usize) -> Option<Arc<TaskInfo>> {
     read(|c| {
-        let at_desk = |task: &&Arc<TaskInfo>| desk != 0 && task.is_desk(desk);
+        let at_desk = |task: &&Arc<TaskInfo>| task.is_desk(desk);
         c.task.as_ref().filter(at_desk).cloned()
+    })
+}
+
+/// Returns whether the current context has a deadline.
+pub(crate) fn has_deadline() -> bool {
+    is(|c| {
+        c.context
+            .as_ref()
+            .is_some_and(|context| context.deadline().is_some())
     })
 }
 

@@ -53,9 +53,9 @@ pub trait FarEnd: fmt::Debug + Send + Sync + 'static {
     /// wait has ended or somebody else may end it. Invariant 4.
     fn holder(&self) -> Option<Arc<TaskInfo>>;
 
-    /// Returns how many clones of this waker the wait keeps while it is open, or `None` if it does not
-    /// wake this one.
-    fn clones_of(&self, waker: &Waker) -> Option<usize>;
+    /// Returns how many clones of the waker of this desk the wait keeps while it is open, or `None` if it
+    /// does not wake that one.
+    fn clones_of(&self, desk: DeskKey) -> Option<usize>;
 
     /// Returns when the wait was begun, as a number that grows.
     fn order(&self) -> u64;
@@ -73,6 +73,18 @@ pub fn is_same(one: &Waker, other: &Waker) -> bool {
     std::ptr::eq(one.data(), other.data())
 }
 
+/// What identifies the waker of a desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeskKey(pub(crate) usize);
+
+impl DeskKey {
+    /// Returns whether a waker is that of the desk.
+    #[must_use]
+    pub fn is_of(self, waker: &Waker) -> bool {
+        self.0 == waker.data() as usize
+    }
+}
+
 /// Where the user code of one actor is polled. See the [module](self).
 pub struct Desk {
     info: Arc<TaskInfo>,
@@ -80,24 +92,29 @@ pub struct Desk {
     waker: Waker,
     // Written by who polls only.
     is_known: AtomicBool,
+    is_resting: AtomicBool,
     is_parked: AtomicBool,
 }
 
 /// The clones of the desk's waker that the desk holds itself.
-const OWN_CLONES: usize = 2;
+pub(crate) const OWN_CLONES: usize = 2;
 
 impl Desk {
     /// Makes the desk of an actor.
     #[must_use]
     pub fn new(info: Arc<TaskInfo>) -> Self {
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(Bell {
+            info: info.clone(),
+            outer: OnceLock::new(),
+        });
         let waker = Waker::from(bell.clone());
-        info.set_desk(waker.data() as usize);
+        info.set_desk(waker.data() as usize, Arc::downgrade(&bell));
         Self {
             info,
             bell,
             waker,
             is_known: AtomicBool::new(false),
+            is_resting: AtomicBool::new(false),
             is_parked: AtomicBool::new(false),
         }
     }
@@ -109,6 +126,9 @@ impl Desk {
         // Whoever polls may have changed its waker; then nothing is certain from here on.
         let is_known = is_same(known, outer);
         self.is_known.store(is_known, Ordering::Relaxed);
+        if !is_known {
+            self.leave();
+        }
     }
 
     /// Polls user code with the waker to use, after [`enter`](Self::enter). Parks the actor if the code
@@ -125,7 +145,7 @@ impl Desk {
         if !is_first {
             self.leave();
             // Acquires what was written before the ring, which the poll is to see.
-            self.bell.rung.swap(false, Ordering::AcqRel);
+            self.bell.info.rung().swap(false, Ordering::AcqRel);
         }
         if !self.is_known.load(Ordering::Relaxed) {
             return poll(outer);
@@ -140,6 +160,11 @@ impl Desk {
     /// Says that the user code is gone.
     #[inline]
     pub fn leave(&self) {
+        if !self.is_resting.load(Ordering::Relaxed) {
+            return;
+        }
+        self.is_resting.store(false, Ordering::Relaxed);
+        self.info.set_resting(false);
         if self.is_parked.load(Ordering::Relaxed) {
             self.is_parked.store(false, Ordering::Relaxed);
             self.info.unpark();
@@ -148,6 +173,8 @@ impl Desk {
 
     #[inline(never)]
     fn park(&self, outer: &Waker, is_first: bool) {
+        self.is_resting.store(true, Ordering::Relaxed);
+        self.info.set_resting(true);
         if self.bell.has_rung() {
             // Most code is done at its first poll, which does not look for a ring that was meant for
             // the code before it: then it is polled once more.
@@ -162,7 +189,7 @@ impl Desk {
         // Invariant 2: the count first. The fence makes what was done before a clone went visible.
         let clones = Arc::strong_count(&self.bell);
         fence(Ordering::Acquire);
-        let Some(held) = end.clones_of(&self.waker) else {
+        let Some(held) = end.clones_of(DeskKey(self.waker.data() as usize)) else {
             return;
         };
         let by_contexts = self.info.context_clones();
@@ -195,22 +222,27 @@ impl fmt::Debug for Desk {
 }
 
 /// What the wakers of a desk hold.
-#[derive(Default)]
-struct Bell {
+pub(crate) struct Bell {
+    info: Arc<TaskInfo>,
     outer: OnceLock<Waker>,
-    rung: AtomicBool,
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bell")
+    }
 }
 
 impl Bell {
     fn has_rung(&self) -> bool {
-        self.rung.load(Ordering::Acquire)
+        self.info.rung().load(Ordering::Acquire)
     }
 }
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         // Invariant 3.
-        self.rung.store(true, Ordering::Release);
+        self.info.rung().store(true, Ordering::Release);
         let outer = self.outer.get().cloned();
         // Gone before the actor is polled: a clone that lingers here would be taken for something
         // foreign when it parks next, and nobody would look again.
@@ -222,7 +254,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // Invariant 3.
-        self.rung.store(true, Ordering::Release);
+        self.info.rung().store(true, Ordering::Release);
         if let Some(outer) = self.outer.get() {
             outer.wake_by_ref();
         }

@@ -5,6 +5,7 @@
 
 pub mod blocking;
 pub mod bond;
+pub mod certain;
 pub mod channel;
 pub mod context;
 pub mod current;

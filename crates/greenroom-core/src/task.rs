@@ -5,19 +5,21 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::bond::Bonds;
+use crate::certain::{Look, Sure};
+use crate::channel::Account;
 use crate::context::{CancelCauseHandle, Context};
 use crate::current;
-use crate::cycle::{FarEnd, Parked};
+use crate::cycle::{Bell, DeskKey, FarEnd, Parked};
 use crate::error::Cause;
 use crate::id::Id;
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 
 /// The future of a task, which never leaves the thread that made it.
 pub type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -102,6 +104,12 @@ pub struct TaskInfo {
     // `cycle`. Written by the task itself, and by who drops what it had polled.
     desk: AtomicUsize,
     context_clones: AtomicUsize,
+    // Odd from when a poll at the desk has returned pending until the next one begins. Written by who
+    // polls only; see `certain`.
+    rests: AtomicU64,
+    // Set before a clone of the desk's waker goes to wake; cleared by who polls.
+    rung: AtomicBool,
+    bell: OnceLock<Weak<Bell>>,
     cancel: Option<CancelCauseHandle>,
     // Who is told of its end.
     pub(crate) bonds: Bonds,
@@ -125,6 +133,9 @@ impl TaskInfo {
             shields: AtomicUsize::new(0),
             desk: AtomicUsize::new(0),
             context_clones: AtomicUsize::new(0),
+            rests: AtomicU64::new(0),
+            rung: AtomicBool::new(false),
+            bell: OnceLock::new(),
             cancel: None,
             bonds: Bonds::default(),
         }
@@ -194,18 +205,23 @@ impl TaskInfo {
         let mut waits = self.waits.lock();
         (waits.last, waits.earlier) = (None, BTreeMap::new());
         let ends = std::mem::take(&mut waits.ends);
+        let sures = waits
+            .at_desk
+            .as_mut()
+            .map(|desk| std::mem::take(&mut desk.sures));
         if let Some(waiting) = waiting {
             let _key = waits.begin(Begun::now(waiting, None));
         }
         drop(waits);
-        drop(ends);
+        drop((ends, sures));
     }
 
     pub(crate) fn begin_wait(
         &self,
         waiting: Waiting,
         message: Option<&'static str>,
-        end: Option<Arc<dyn FarEnd>>,
+        end: Option<EndOf>,
+        far: Option<Sure>,
     ) -> u64 {
         let begun = Begun::now(waiting, message);
         let mut waits = self.waits.lock();
@@ -213,20 +229,34 @@ impl TaskInfo {
         if let Some(end) = end {
             waits.ends.push((key, end));
         }
+        if let Some(far) = far {
+            waits.at_desk.get_or_insert_default().sures.push((key, far));
+        }
         key
+    }
+
+    /// Says that a wait was polled again, at the desk.
+    pub(crate) fn renew_wait(&self, key: u64, is_timed: bool) {
+        let rests = self.rests();
+        let mut waits = self.waits.lock();
+        let sures = waits.at_desk.as_mut().map(|desk| &mut desk.sures);
+        let found = (sures.into_iter().flatten()).find(|(of, _)| *of == key);
+        if let Some((_, sure)) = found {
+            (sure.rests, sure.is_timed) = (rests, is_timed);
+        }
     }
 
     /// Ends a wait that was begun, unless something was set in its place.
     pub(crate) fn end_wait(&self, key: u64) {
-        let end = self.waits.lock().end(key);
+        let ended = self.waits.lock().end(key);
         // After the lock: with a far end an answer may go.
-        drop(end);
+        drop(ended);
     }
 
     /// Returns the far end of its waits, if one of them has one and no other has.
     pub(crate) fn far_end(&self) -> Option<Arc<dyn FarEnd>> {
         match &*self.waits.lock().ends {
-            [(_, end)] => Some(end.clone()),
+            [(_, end)] => Some(end.end.clone()),
             _ => None,
         }
     }
@@ -254,12 +284,108 @@ impl TaskInfo {
         self.waits.lock().parked.is_some()
     }
 
-    pub(crate) fn set_desk(&self, desk: usize) {
+    pub(crate) fn set_desk(&self, desk: usize, bell: Weak<Bell>) {
         self.desk.store(desk, Relaxed);
+        let _first = self.bell.set(bell);
+    }
+
+    /// Returns whether the user code of the task is polled with a waker of its own.
+    pub(crate) fn has_desk(&self) -> bool {
+        self.desk.load(Relaxed) != 0
+    }
+
+    pub(crate) fn rests(&self) -> u64 {
+        self.rests.load(Acquire)
+    }
+
+    /// Returns whether user code of it is pending that is polled at a desk.
+    pub(crate) fn is_in_code(&self) -> bool {
+        self.rests() % 2 == 1
+    }
+
+    /// Says that a poll at the desk has returned pending, or that the next one begins.
+    pub(crate) fn set_resting(&self, is_resting: bool) {
+        let rests = self.rests.load(Relaxed);
+        if (rests % 2 == 1) != is_resting {
+            self.rests.store(rests + 1, Release);
+        }
+    }
+
+    pub(crate) fn rung(&self) -> &AtomicBool {
+        &self.rung
+    }
+
+    /// Says which channels the task holds ends of, for as long as it runs what it runs now.
+    pub(crate) fn hold(&self, held: Vec<Arc<dyn Account>>) {
+        self.waits.lock().at_desk.get_or_insert_default().held = held;
+    }
+
+    /// Returns the channel of each end that it holds.
+    pub(crate) fn held(&self) -> Vec<Arc<dyn Account>> {
+        let waits = self.waits.lock();
+        let at_desk = waits.at_desk.as_ref();
+        at_desk.map(|desk| desk.held.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn let_go(&self) {
+        let held = (self.waits.lock().at_desk.as_mut()).map(|desk| std::mem::take(&mut desk.held));
+        drop(held);
+    }
+
+    /// Looks at a task whose user code is pending, and waits for nothing but what is returned; see
+    /// [`certain`](crate::certain).
+    pub(crate) fn look(&self) -> Option<Look> {
+        let rests = self.rests();
+        let desk = DeskKey(self.desk.load(Relaxed));
+        let bell = self.bell.get().filter(|_| rests % 2 == 1)?;
+        let (mut keys, mut sures, mut ends, is_parked) = {
+            let waits = self.waits.lock();
+            let keys: Vec<u64> = waits.keys().collect();
+            let at_desk = waits.at_desk.as_ref();
+            (
+                keys,
+                at_desk.map(|desk| desk.sures.clone()).unwrap_or_default(),
+                waits.ends.clone(),
+                waits.parked.is_some(),
+            )
+        };
+        keys.sort_unstable();
+        let clones = bell.strong_count();
+        fence(Acquire);
+        let mut expected = crate::cycle::OWN_CLONES + usize::from(is_parked);
+        // An actor's own context may have a deadline that the one of its message has not.
+        let own = self.cancel.as_ref();
+        let mut is_timed = own.is_some_and(CancelCauseHandle::has_deadline);
+        let mut far = Vec::new();
+        let mut known = 0;
+        for (_, sure) in sures.drain(..).filter(|(_, sure)| sure.rests + 1 == rests) {
+            known += 1;
+            expected += 1;
+            is_timed |= sure.is_timed;
+            far.push(sure.far);
+        }
+        for (_, end) in ends.drain(..) {
+            known += 1;
+            expected += end.end.clones_of(desk)?;
+            is_timed |= end.is_timed;
+            far.push(Far::End(end.end));
+        }
+        let is_known = known > 0
+            && known == keys.len()
+            && clones == expected
+            && self.context_clones() == 0
+            && !self.rung.load(Acquire)
+            && self.rests() == rests;
+        is_known.then_some(Look {
+            rests,
+            keys,
+            far,
+            is_timed,
+        })
     }
 
     pub(crate) fn is_desk(&self, desk: usize) -> bool {
-        self.desk.load(Relaxed) == desk
+        desk != 0 && self.desk.load(Relaxed) == desk
     }
 
     pub(crate) fn context_clones(&self) -> usize {
@@ -360,6 +486,27 @@ impl Begun {
     }
 }
 
+/// Who can end a wait; see [`certain`](crate::certain).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Far {
+    /// Whoever holds an end of this channel, by its address.
+    Channel(usize),
+    /// Whoever holds an end of one of these.
+    Channels(Vec<usize>),
+    /// This task or actor alone, by its end.
+    Task(Id),
+    /// Whom the far end names.
+    End(Arc<dyn FarEnd>),
+}
+
+/// The far end of a wait of an actor, and whether the wait ends by a time as well.
+#[derive(Clone, Debug)]
+pub(crate) struct EndOf {
+    pub(crate) end: Arc<dyn FarEnd>,
+    pub(crate) is_timed: bool,
+}
+
 /// What a waiting task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -398,8 +545,19 @@ struct Waits {
     last: Option<(u64, Begun)>,
     earlier: BTreeMap<u64, Begun>,
     // Of those waits of an actor whose far end is known. Apart, since nearly no wait has one.
-    ends: Vec<(u64, Arc<dyn FarEnd>)>,
+    ends: Vec<(u64, EndOf)>,
     parked: Option<(u64, Parked)>,
+    // Of a task that is polled at a desk.
+    at_desk: Option<Box<AtDesk>>,
+}
+
+/// What is known for certain of a task that is polled at a desk.
+#[derive(Debug, Default)]
+struct AtDesk {
+    // Of those waits that were polled with the desk's waker.
+    sures: Vec<(u64, Sure)>,
+    // One for each end that it holds.
+    held: Vec<Arc<dyn Account>>,
 }
 
 impl Waits {
@@ -416,8 +574,13 @@ impl Waits {
         self.begun
     }
 
+    fn keys(&self) -> impl Iterator<Item = u64> {
+        let last = self.last.iter().map(|(key, _)| *key);
+        self.earlier.keys().copied().chain(last)
+    }
+
     #[inline]
-    fn end(&mut self, key: u64) -> Option<Arc<dyn FarEnd>> {
+    fn end(&mut self, key: u64) -> (Option<EndOf>, Option<Sure>) {
         if self.last.as_ref().is_some_and(|(last, _)| *last == key) {
             self.last = match self.earlier.is_empty() {
                 true => None,
@@ -426,10 +589,16 @@ impl Waits {
         } else {
             self.earlier.remove(&key);
         }
-        if self.ends.is_empty() {
-            return None;
-        }
-        let place = self.ends.iter().position(|(of, _)| *of == key)?;
-        Some(self.ends.remove(place).1)
+        let end = match self.ends.is_empty() {
+            true => None,
+            false => take(&mut self.ends, key),
+        };
+        let sure = (self.at_desk.as_mut()).and_then(|desk| take(&mut desk.sures, key));
+        (end, sure)
     }
+}
+
+fn take<V>(entries: &mut Vec<(u64, V)>, key: u64) -> Option<V> {
+    let place = entries.iter().position(|(of, _)| *of == key)?;
+    Some(entries.remove(place).1)
 }

@@ -4,14 +4,15 @@
 //! context wakes it when that ends, and the current task says what it waits for.
 
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::{self, Poll, Waker};
 
+use crate::certain::Sure;
 use crate::context::{self, Registration};
 use crate::current::{self, Waiter, Watching};
 use crate::cycle::FarEnd;
 use crate::error::ContextError;
 use crate::id::Id;
-use crate::task::{TaskInfo, TaskKind, WaitKind, Waiting};
+use crate::task::{EndOf, Far, TaskInfo, TaskKind, WaitKind, Waiting};
 
 /// The context's and the registry's side of one pending future.
 ///
@@ -23,6 +24,8 @@ pub struct Wait {
     registration: Option<Registration>,
     // The task that is said to wait, which may not be the one that drops this, and for which wait.
     told: Option<(Arc<TaskInfo>, u64)>,
+    // Whether it was told as a wait that the task's desk is woken by.
+    is_at_desk: bool,
 }
 
 impl Wait {
@@ -34,6 +37,7 @@ impl Wait {
             message: None,
             registration: None,
             told: None,
+            is_at_desk: false,
         }
     }
 
@@ -73,6 +77,50 @@ impl Wait {
         fallback: Option<&context::Context>,
         end: impl FnOnce() -> Option<Arc<dyn FarEnd>>,
     ) -> Poll<ContextError> {
+        self.poll_all(cx, on, fallback, end, || None)
+    }
+
+    /// As [`poll`](Self::poll), for a wait that keeps one clone of the waker and may be ended by those
+    /// in `far`, which is asked for when a task that is polled at a desk begins to wait; see
+    /// [`certain`](crate::certain).
+    pub(crate) fn poll_at(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        on: impl FnOnce() -> Option<Id>,
+        far: impl FnOnce() -> Option<Far>,
+    ) -> Poll<ContextError> {
+        self.poll_all(cx, on, None, || None, far)
+    }
+
+    /// As [`poll`](Self::poll), for a wait that keeps one clone of the waker until the task or the actor
+    /// of this id has ended, and that nothing else can end.
+    pub fn poll_for_end_of(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        task: Option<&Id>,
+    ) -> Poll<ContextError> {
+        let far = || task.cloned().map(Far::Task);
+        self.poll_all(cx, || task.cloned(), None, || None, far)
+    }
+
+    /// Ends the wait of another task: who waits now takes it over. Called before the waker that was
+    /// kept is replaced.
+    pub fn take_over(&mut self) {
+        if let Some((task, _)) = &self.told
+            && current::with_task(|current| Arc::ptr_eq(current, task)) != Some(true)
+        {
+            self.end_told();
+        }
+    }
+
+    fn poll_all(
+        &mut self,
+        cx: &mut task::Context<'_>,
+        on: impl FnOnce() -> Option<Id>,
+        fallback: Option<&context::Context>,
+        end: impl FnOnce() -> Option<Arc<dyn FarEnd>>,
+        far: impl FnOnce() -> Option<Far>,
+    ) -> Poll<ContextError> {
         let (watching, waiter) = current::look(cx.waker(), self.told_task());
         let ended = match watching {
             Watching::Ended => current::ended(),
@@ -91,17 +139,27 @@ impl Wait {
             self.end();
             return Poll::Ready(error);
         }
-        if let Waiter::Other(task) = waiter {
-            self.tell_of(task, on, end);
+        match waiter {
+            Waiter::Same => self.renew(cx.waker()),
+            Waiter::Other(task) => self.tell_of(task, on, end, Some((cx.waker(), far))),
         }
         Poll::Pending
+    }
+
+    /// Says that the wait goes on, if that is of use.
+    fn renew(&self, waker: &Waker) {
+        if let Some((task, key)) = self.told.as_ref().filter(|_| self.is_at_desk)
+            && task.is_desk(waker.data() as usize)
+        {
+            task.renew_wait(*key, current::has_deadline());
+        }
     }
 
     /// Says what the current task waits for, and does nothing else: for a wait that goes on after its
     /// context has ended.
     pub fn tell(&mut self, on: impl FnOnce() -> Option<Id>) {
         if let Waiter::Other(task) = current::waiter(self.told_task()) {
-            self.tell_of(task, on, || None);
+            self.tell_of(task, on, || None, None::<(&Waker, fn() -> Option<Far>)>);
         }
     }
 
@@ -114,15 +172,27 @@ impl Wait {
         task: Option<Arc<TaskInfo>>,
         on: impl FnOnce() -> Option<Id>,
         end: impl FnOnce() -> Option<Arc<dyn FarEnd>>,
+        far: Option<(&Waker, impl FnOnce() -> Option<Far>)>,
     ) {
         self.end_told();
         self.told = task.map(|task| {
             let (kind, on) = (self.kind, on());
-            let end = match task.kind {
-                TaskKind::Actor => end(),
-                _ => None,
+            let far = far.filter(|(waker, _)| task.is_desk(waker.data() as usize));
+            let end = match task.kind == TaskKind::Actor || far.is_some() {
+                true => end(),
+                false => None,
             };
-            let key = task.begin_wait(Waiting { kind, on }, self.message, end);
+            let end = end.map(|end| EndOf {
+                end,
+                is_timed: current::has_deadline(),
+            });
+            let far = far.and_then(|(_, far)| far()).map(|far| Sure {
+                far,
+                rests: task.rests(),
+                is_timed: current::has_deadline(),
+            });
+            self.is_at_desk = far.is_some();
+            let key = task.begin_wait(Waiting { kind, on }, self.message, end, far);
             (task, key)
         });
     }

@@ -43,7 +43,7 @@
 //! | wait for one of n channels | [`Select`](select::Select) |
 //! | wait for time, once or again and again | [`time`] |
 //! | use Go's patterns | [`patterns`] |
-//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`], [`Runtime::wait_graph`] |
+//! | see who lives and what waits | [`registry`], [`Runtime::snapshot`], [`Runtime::alive`], [`Runtime::assert_no_leaks`], [`Runtime::wait_graph`], [`Runtime::stuck`] |
 //! | decide what becomes of a failure | [`Restart`], [`supervision`] |
 //! | hear of the end of another, or end with it | [`monitor`], [`link`] |
 //! | restart several together, in trees | [`Supervisor`], [`supervision`] |

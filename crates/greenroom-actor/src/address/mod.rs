@@ -161,7 +161,8 @@ impl<A: Actor> Address<A> {
                     (why, _) => AskError::from_no_reply(why),
                 }));
             }
-            let end = || Some(answer.far_end(&self.station.info));
+            let may_be_dropped = self.station.overflow.drops_queued();
+            let end = || Some(answer.far_end(&self.station.info, may_be_dropped));
             wait.poll_for(cx, || Some(self.id().clone()), None, end)
                 .map(|ended| Err(by_context(ended)))
         })

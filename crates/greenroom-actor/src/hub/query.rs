@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenroom_core::registry::{TaskQuery, TaskSource};
+use greenroom_core::registry::{Present, TaskQuery, TaskSource};
 
 use super::Hub;
 use super::queue::TaskCell;
@@ -20,6 +20,14 @@ impl TaskSource for Hub {
 pub(super) fn answer<'a>(query: TaskQuery, mut tasks: impl Iterator<Item = &'a Arc<TaskCell>>) {
     match query {
         TaskQuery::List(reply) => reply.send(tasks.map(|cell| cell.info.clone()).collect()),
+        TaskQuery::Census(reply) => {
+            let present = |cell: &'a Arc<TaskCell>| Present {
+                info: cell.info.clone(),
+                is_ready: cell.is_queued(),
+                has_deadline: cell.context.deadline().is_some(),
+            };
+            reply.send(tasks.map(present).collect());
+        }
         TaskQuery::Cancel(id, cause, reply) => {
             let found = tasks.find(|cell| cell.info.id == id).cloned();
             reply.send(found.is_some_and(|cell| cell.info.cancel(cause)));

@@ -73,6 +73,11 @@ impl TaskCell {
         self.queued.swap(false, Ordering::AcqRel);
     }
 
+    /// Whether it is about to be polled.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued.load(Ordering::Acquire)
+    }
+
     pub(super) fn set_done(&self) {
         self.done.store(true, Ordering::Release);
     }

@@ -51,3 +51,10 @@ pub enum Overflow {
     /// whatever its type is, use `DropOldest` with a capacity of 1.
     KeepLatest,
 }
+
+impl Overflow {
+    /// Whether a message that was accepted may be dropped for another.
+    pub(crate) fn drops_queued(self) -> bool {
+        matches!(self, Self::DropOldest | Self::KeepLatest)
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use greenroom_core::channel::{SendFromError, Sender};
-use greenroom_core::cycle::{self, FarEnd};
+use greenroom_core::cycle::{DeskKey, FarEnd};
 use greenroom_core::error::ContextError;
 use greenroom_core::task::{TaskInfo, TaskKind, WaitKind};
 use greenroom_core::wait::Wait;
@@ -101,9 +101,9 @@ impl FarEnd for Room {
         (!self.state.lock().is_refused).then(|| self.owner.clone())
     }
 
-    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+    fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let state = self.state.lock();
-        let is_here = (state.waker.as_ref()).is_some_and(|w| cycle::is_same(w, waker));
+        let is_here = (state.waker.as_ref()).is_some_and(|w| desk.is_of(w));
         is_here.then_some(CLONES)
     }
 

@@ -89,7 +89,7 @@ fn a_reply_and_a_refusal_give_one_answer() {
                 greenroom_core::current::now(),
             ))
         };
-        let end = answer.far_end(&info);
+        let end = answer.far_end(&info, false);
         let value = Arc::new(());
         let answering = {
             let value = value.clone();

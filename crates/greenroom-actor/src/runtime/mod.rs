@@ -15,7 +15,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_core::registry::{MessageCounts, Registry, Snapshot, WaitGraph};
+use greenroom_core::registry::{MessageCounts, Progress, Registry, Snapshot, WaitGraph};
 use greenroom_core::{Context, Driver, Name, Result};
 
 pub use alive::{Alive, ArmedTimer, Held, HeldKind, Living, Taker};
@@ -210,7 +210,7 @@ impl Runtime {
         }
     }
 
-    /// Returns who waits for whom, and the circles among them; see [`WaitGraph`]. Waits up to a second of
+    /// Returns who waits for whom, with the circles and the knots among them; see [`WaitGraph`]. Waits up to a second of
     /// the runtime's time for arbiters that are busy, and names those that did not answer.
     ///
     /// # Cancel safety
@@ -318,6 +318,62 @@ impl Runtime {
     /// received only by who waits for it.
     pub fn dead_letters_up_to(&self, capacity: usize) -> DeadLetters {
         self.core().letters().subscribe(capacity)
+    }
+
+    /// Tells whether what runs here goes on by itself: Go's "all goroutines are asleep", as a value, and
+    /// also of a part of the program. Waits up to a second of the runtime's time for arbiters that are
+    /// busy.
+    ///
+    /// - [`Stuck`](Progress::Stuck): these tasks wait for each other, and nothing but a cancel (a stop, the
+    ///   error of a sibling) ends that. It is certain, and nothing outside of them can make it untrue.
+    /// - [`Moving`](Progress::Moving): each task that waits, waits for one that is at work.
+    /// - [`Unknown`](Progress::Unknown): a timer, a deadline, a foreign future, a blocking job, or an end of
+    ///   a channel that may be anywhere, could still move something; it says which. To make it known
+    ///   where the ends of a channel are, start the tasks that use them with
+    ///   [`Scope::go_with`](crate::Scope::go_with).
+    ///
+    /// The task that asks is at work.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only reads.
+    ///
+    /// # Differences from Go
+    /// Go ends the program, and only when all of it is asleep. This ends nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use greenroom_actor::Runtime;
+    /// use greenroom_core::registry::Progress;
+    /// use greenroom_core::{channel, task::yield_now};
+    /// let runtime = Runtime::builder().arbiters(1).build()?;
+    /// let inside = runtime.clone();
+    /// runtime.block_on(|scope| async move {
+    ///     let (to_a, a) = channel::bounded::<u8>(1);
+    ///     let (to_b, b) = channel::bounded::<u8>(1);
+    ///     // Each waits for the other's message before it sends its own.
+    ///     let first = scope.go_with((a, to_b), async |(a, to_b)| {
+    ///         to_b.send(a.recv().await?).await?;
+    ///         Ok(())
+    ///     });
+    ///     let second = scope.go_with((b, to_a), async |(b, to_a)| {
+    ///         to_a.send(b.recv().await?).await?;
+    ///         Ok(())
+    ///     });
+    ///     yield_now().await;
+    ///     match inside.stuck().await {
+    ///         Progress::Stuck(knots) => assert_eq!(knots[0].tasks.len(), 2),
+    ///         other => panic!("{other}"),
+    ///     }
+    ///     first.cancel("stuck");
+    ///     assert!(first.await.is_err());
+    ///     assert!(second.await.is_err(), "its channel is closed now");
+    ///     Ok(())
+    /// }).unwrap_err(); // The second task failed.
+    /// # Ok::<(), greenroom_core::Failure>(())
+    /// ```
+    pub async fn stuck(&self) -> Progress {
+        let patience = Duration::from_secs(1);
+        self.registry().stuck(self.context(), patience).await
     }
 
     /// Returns how many arbiters there are.

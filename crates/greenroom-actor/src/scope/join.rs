@@ -280,6 +280,7 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        this.wait.take_over();
         if let Poll::Ready(result) = this.cell.poll(cx) {
             this.wait.end();
             return Poll::Ready(result);
@@ -292,7 +293,7 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
             return Poll::Ready(Err(JoinError::Cycle(task.id.clone())));
         }
         this.wait
-            .poll(cx, || task.map(|task| task.id.clone()), None)
+            .poll_for_end_of(cx, task.map(|task| &task.id))
             .map(|ended| Err(JoinError::WaitEnded(ended)))
     }
 }
@@ -300,6 +301,8 @@ impl<T: Send + 'static> Future for JoinHandle<T> {
 // A waker that stayed behind would count as something that may wake its actor yet.
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
+        // A wait that is said to go on has its waker there.
+        self.wait.end();
         self.cell.leave();
     }
 }

@@ -14,6 +14,7 @@ mod join;
 mod place;
 mod run;
 mod state;
+mod with;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -70,7 +71,8 @@ pub enum OnError {
 /// - A goroutine may outlive whoever started it. A task cannot outlive its scope, which waits for one
 ///   that never ends, too: give that a deadline, or [`cancel`](Scope::cancel) the scope.
 /// - Go ends a program in which everybody waits. Here others may send from outside, so it goes on
-///   waiting; [`Runtime::alive`](crate::Runtime::alive) and
+///   waiting; [`Runtime::stuck`](crate::Runtime::stuck) tells when nobody can, and
+///   [`Runtime::alive`](crate::Runtime::alive) and
 ///   [`Runtime::snapshot`](crate::Runtime::snapshot) tell who waits for what, and since when, also of a
 ///   part of the program.
 /// - A panic in a task does not end the process: it is the scope's error, with its payload and the

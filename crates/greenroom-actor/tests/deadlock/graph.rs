@@ -95,13 +95,19 @@ fn a_circle_that_is_not_certain_is_shown_and_not_refused() {
 
 #[test]
 fn a_graph_is_json() {
-    let graph = serde_json::to_value(joins()).expect("it is data");
+    let mut graph = serde_json::to_value(joins()).expect("it is data");
+    let knots = graph["knots"].take();
+    assert_eq!(knots[0]["is_certain"], false);
+    assert_eq!(knots[0]["tasks"][2]["id"], "root/scope#1/task#4");
+    let why = serde_json::json!({"unwatched": {"task": "root/scope#1/task#4"}});
+    assert_eq!(knots[0]["why"][1], why);
     let expected = serde_json::json!({
         "waits": [
             {"waiter": "root/scope#1/actor#1", "on": "root/scope#1/task#4", "kind": "join", "is_certain": false},
             {"waiter": "root/scope#1/task#3", "on": "root/scope#1/actor#1", "kind": "ask", "is_certain": false},
             {"waiter": "root/scope#1/task#4", "on": "root/scope#1/actor#1", "kind": "ask", "is_certain": false},
         ],
+        "knots": null,
         "circles": [{
             "path": ["root/scope#1/actor#1", "root/scope#1/task#4", "root/scope#1/actor#1"],
             "is_certain": false,

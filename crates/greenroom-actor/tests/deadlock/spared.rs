@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
-use greenroom_actor::{Actor, ActorContext, Address, AskError, Handler};
+use greenroom_actor::{Actor, ActorContext, Address, AskError, Handler, Overflow};
 use greenroom_core::Result;
 use tokio::sync::oneshot;
 
@@ -275,6 +275,60 @@ fn a_stream_of_an_actor_may_ask_the_actor() {
         stores.ask(Attach).await?;
         nap(10).await;
         assert_eq!(stores.ask(AskBeside).await?, Some("answered"));
+        Ok(())
+    });
+}
+
+/// Asks another of its kind, or drops out when its mailbox makes room for another message.
+struct Leaky(Option<Address<Leaky>>);
+
+struct Meet(Address<Leaky>);
+struct Poke;
+struct Wake;
+
+impl Actor for Leaky {}
+
+impl Handler<Meet> for Leaky {
+    type Reply = ();
+    async fn handle(&mut self, Meet(other): Meet, _cx: &mut ActorContext<Self>) {
+        self.0 = Some(other);
+    }
+}
+
+impl Handler<Poke> for Leaky {
+    type Reply = bool;
+    async fn handle(&mut self, _: Poke, _cx: &mut ActorContext<Self>) -> bool {
+        let other = self.0.as_ref().expect("they have met");
+        matches!(other.ask(Wake).await, Err(AskError::Overflow))
+    }
+}
+
+impl Handler<Wake> for Leaky {
+    type Reply = ();
+    async fn handle(&mut self, _: Wake, _cx: &mut ActorContext<Self>) {}
+}
+
+#[test]
+fn an_ask_that_the_mailbox_may_drop_is_spared() {
+    check(|scope| async move {
+        let leaky = || {
+            let built = scope.spawn(|| Leaky(None));
+            built.mailbox(1).overflow(Overflow::DropOldest)
+        };
+        let (a, b) = (leaky().await?, leaky().await?);
+        a.ask(Meet(b.clone())).await?;
+        b.ask(Meet(a.clone())).await?;
+        // Each waits for the other, until somebody else drops the queued asks.
+        let asked = [a.clone(), b.clone()].map(|actor| {
+            let poke = async move { Ok(actor.ask(Poke).await?) };
+            scope.go(poke)
+        });
+        nap(10).await;
+        a.tell(Wake).await?;
+        b.tell(Wake).await?;
+        for asked in asked {
+            assert!(asked.await?, "its ask was dropped, not refused");
+        }
         Ok(())
     });
 }

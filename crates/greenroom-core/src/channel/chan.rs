@@ -11,8 +11,8 @@ use crate::error::ContextError;
 use crate::id::Id;
 use crate::select::Attempt;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::task::WaitKind;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::task::{Far, WaitKind};
 use crate::unwind;
 use crate::wait::Wait;
 
@@ -24,6 +24,8 @@ pub(super) struct Chan<T> {
     /// How many ends there are; the one that takes its count to zero closes the channel.
     pub(super) senders: AtomicUsize,
     pub(super) receivers: AtomicUsize,
+    /// Whether there ever was a weak sender, from which anybody may make a sender. It stays.
+    pub(super) was_weakened: AtomicBool,
     state: Mutex<State<T>>,
 }
 
@@ -109,6 +111,7 @@ impl<T> Chan<T> {
             version: AtomicU64::new(0),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
+            was_weakened: AtomicBool::new(false),
             state: Mutex::new(State::new(capacity)),
         })
     }
@@ -119,6 +122,15 @@ impl<T> Chan<T> {
 
     pub(super) fn capacity(&self) -> Option<usize> {
         self.capacity
+    }
+
+    /// Returns what tells this channel from all others that there are.
+    pub(super) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn far(&self) -> Option<Far> {
+        Some(Far::Channel(self.address()))
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -233,7 +245,7 @@ impl<T> Chan<T> {
         pending: &mut Pending,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<(), Failed>> {
-        let ended = pending.wait.poll(cx, || self.id.clone(), None);
+        let ended = pending.wait.poll_at(cx, || self.id.clone(), || self.far());
         // A receiver that came before the end of the context decides.
         ended.map(|error| match self.leave_send(slot, &mut pending.entry) {
             true => Ok(()),
@@ -306,7 +318,7 @@ impl<T> Chan<T> {
         pending: &mut Pending,
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<R::Output, Failed>> {
-        let ended = pending.wait.poll(cx, || self.id.clone(), None);
+        let ended = pending.wait.poll_at(cx, || self.id.clone(), || self.far());
         // A sender that came before the end of the context decides.
         ended.map(|error| {
             self.leave_receive(take, &mut pending.entry, false)

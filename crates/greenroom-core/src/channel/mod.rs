@@ -63,6 +63,7 @@ mod again;
 mod chan;
 mod closed;
 mod error;
+mod held;
 mod kernel;
 mod line;
 mod party;
@@ -79,6 +80,7 @@ pub use error::{
     RecvBlockingError, RecvError, SendBlockingError, SendError, SendFromError, TryRecvError,
     TrySendError,
 };
+pub use held::Ends;
 pub use receiver::Receiver;
 pub use recv::{Recv, RecvMany};
 pub use send::{Send, SendFrom};
@@ -88,6 +90,7 @@ pub use stream::ReceiverStream;
 
 pub(crate) use again::{ReceiveAgain, SendAgain};
 use chan::Chan;
+pub(crate) use held::{Account, Counts, accounts};
 pub(crate) use line::Line;
 pub(crate) use party::{Claim, Party, Taken};
 

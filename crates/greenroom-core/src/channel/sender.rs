@@ -306,6 +306,8 @@ impl<T> Sender<T> {
     /// Makes a handle that does not keep the channel open.
     #[must_use]
     pub fn downgrade(&self) -> WeakSender<T> {
+        // Seen by who has seen this handle go, which is after it in this thread or ordered by who got it.
+        self.chan.was_weakened.store(true, Ordering::Relaxed);
         WeakSender {
             chan: Arc::downgrade(&self.chan),
         }

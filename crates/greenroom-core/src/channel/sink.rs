@@ -136,6 +136,8 @@ impl<T> Drop for SenderSink<T> {
                 .chan
                 .leave_send(&mut self.item, &mut self.pending.entry);
         }
+        // Before the sender goes; see `certain`, invariant 5.
+        self.pending.rest();
         if let Some(item) = self.item.take() {
             unwind::drop_apart(item, std::any::type_name::<T>());
         }

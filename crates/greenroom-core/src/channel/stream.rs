@@ -90,6 +90,8 @@ impl<T> Stream for ReceiverStream<T> {
 impl<T> Drop for ReceiverStream<T> {
     fn drop(&mut self) {
         self.receiver.chan.abandon_receive(&mut self.pending.entry);
+        // Before the receiver goes; see `certain`, invariant 5.
+        self.pending.rest();
     }
 }
 

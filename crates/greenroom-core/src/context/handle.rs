@@ -53,6 +53,13 @@ impl CancelCauseHandle {
     }
 }
 
+impl CancelCauseHandle {
+    /// Returns whether the context ends by a time as well.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.0.upgrade().is_some_and(|node| node.deadline.is_some())
+    }
+}
+
 impl fmt::Debug for CancelCauseHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CancelCauseHandle")

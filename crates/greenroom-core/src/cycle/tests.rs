@@ -44,12 +44,9 @@ impl FarEnd for End {
             .then(|| self.holder.clone())
     }
 
-    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+    fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let there = self.waker.lock();
-        there
-            .as_ref()
-            .is_some_and(|w| is_same(w, waker))
-            .then_some(1)
+        there.as_ref().is_some_and(|w| desk.is_of(w)).then_some(1)
     }
 
     fn order(&self) -> u64 {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::sync::Mutex;
 use dashmap::{DashMap, Entry};
-use parking_lot::Mutex;
 
 use super::registered::Registered;
 use super::{ActorRecord, MessageCounts, Registry, RegistryError};

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Registry;
+use super::{Knot, Registry};
 use crate::context::Context;
 use crate::id::Id;
 use crate::task::{TaskInfo, TaskKind, WaitKind};
@@ -23,13 +23,19 @@ use crate::task::{TaskInfo, TaskKind, WaitKind};
 /// certain may go on by itself: one of them also waits for something else, or somebody else may answer.
 /// A circle that is still there at a second look is worth one.
 ///
-/// A wait for a channel, a permit, a time or the end of a scope is shown, and is no part of a circle: who
-/// could end it is not known.
+/// A wait for a channel, a permit, a time or the end of a scope is shown, and is no part of a circle: there
+/// may be several who could end it. It may be part of a knot.
+///
+/// # What a knot is
+/// Some who wait, each for others of them only; see [`Knot`].
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct WaitGraph {
     /// The waits, sorted by who waits and on what. Actors that wait for a message only are left out.
     pub waits: Vec<WaitEdge>,
+    /// The knots: those that are certain, then those that are possible and have no task in common with
+    /// them.
+    pub knots: Vec<Knot>,
     /// The circles: one for each group of those that can reach each other, from its least id on.
     pub circles: Vec<WaitCircle>,
     /// The hubs whose tasks are missing here, since they did not answer in time; sorted.
@@ -66,6 +72,19 @@ impl WaitGraph {
     #[must_use]
     pub fn to_dot(&self) -> String {
         let mut dot = String::from("digraph waits {\n");
+        for (number, knot) in self.knots.iter().enumerate() {
+            let style = if knot.is_certain { "solid" } else { "dashed" };
+            let label = if knot.is_certain {
+                "knot"
+            } else {
+                "possible knot"
+            };
+            dot += &format!("    subgraph cluster_{number} {{ label={label:?}; style={style}; ");
+            for task in &knot.tasks {
+                dot += &format!("{:?}; ", task.id.to_string());
+            }
+            dot += "}\n";
+        }
         for wait in &self.waits {
             let on = match &wait.on {
                 Some(on) => on.to_string(),
@@ -82,12 +101,11 @@ impl WaitGraph {
         dot
     }
 
-    fn new(mut waits: Vec<WaitEdge>, unanswered: Vec<String>) -> Self {
-        waits.sort_unstable();
-        waits.dedup();
+    fn new(waits: Vec<WaitEdge>, knots: Vec<Knot>, unanswered: Vec<String>) -> Self {
         let circles = circles(&waits);
         Self {
             waits,
+            knots,
             circles,
             unanswered,
         }
@@ -98,6 +116,9 @@ impl fmt::Display for WaitGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for wait in &self.waits {
             writeln!(f, "{wait}")?;
+        }
+        for knot in &self.knots {
+            writeln!(f, "{knot}")?;
         }
         for circle in &self.circles {
             writeln!(f, "{circle}")?;
@@ -167,19 +188,15 @@ impl Registry {
     ) -> impl Future<Output = WaitGraph> + Send + use<> {
         let (registry, context) = (self.clone(), context.clone());
         async move {
-            let (tasks, unanswered) = registry.gather(&context, patience).await;
-            WaitGraph::new(registry.waits(&tasks, context.now()), unanswered)
+            let survey = registry.survey(&context, patience).await;
+            let knots = survey.knots();
+            WaitGraph::new(survey.waits, knots, survey.unanswered)
         }
     }
 
-    fn waits(&self, tasks: &[Arc<TaskInfo>], now: Instant) -> Vec<WaitEdge> {
-        let mut waits = Vec::new();
-        for task in tasks {
-            waits.extend(edges(task));
-        }
-        for actor in self.actor_infos() {
-            waits.extend(edges(&actor));
-        }
+    /// Returns the waits of these tasks, sorted.
+    pub(super) fn waits(&self, tasks: &[Arc<TaskInfo>], now: Instant) -> Vec<WaitEdge> {
+        let mut waits: Vec<_> = tasks.iter().flat_map(|task| edges(task)).collect();
         // The owner of a lease answers; who holds it is who is waited for.
         for lease in self.leases(now) {
             let waiters = lease.waiters.iter().filter_map(|party| party.task.as_ref());
@@ -206,6 +223,8 @@ impl Registry {
                 }));
             }
         }
+        waits.sort_unstable();
+        waits.dedup();
         waits
     }
 }
@@ -215,7 +234,7 @@ fn edges(task: &TaskInfo) -> impl Iterator<Item = WaitEdge> + use<> {
     let (waiter, is_actor) = (task.id.clone(), task.kind == TaskKind::Actor);
     let mut waits = task.waits();
     // An actor at rest waits for its mailbox, which says nothing.
-    if is_actor && waits.len() == 1 && waits[0].kind == WaitKind::Receive {
+    if is_actor && !task.is_in_code() && waits.len() == 1 && waits[0].kind == WaitKind::Receive {
         waits.clear();
     }
     waits.into_iter().map(move |waiting| WaitEdge {
@@ -304,7 +323,7 @@ fn trace(start: &Id, reached: &BTreeMap<&Id, &WaitEdge>) -> WaitCircle {
     WaitCircle { path, is_certain }
 }
 
-fn noun(kind: WaitKind) -> &'static str {
+pub(super) fn noun(kind: WaitKind) -> &'static str {
     match kind {
         WaitKind::Ask => "reply",
         WaitKind::Tell => "room",
@@ -329,6 +348,11 @@ mod tests {
         Id::root().child(name)
     }
 
+    fn graph_of(mut waits: Vec<WaitEdge>) -> WaitGraph {
+        waits.sort_unstable();
+        WaitGraph::new(waits, Vec::new(), Vec::new())
+    }
+
     fn wait(waiter: &Id, on: &Id, kind: WaitKind, is_certain: bool) -> WaitEdge {
         WaitEdge {
             waiter: waiter.clone(),
@@ -347,7 +371,7 @@ mod tests {
             wait(&b, &c, WaitKind::Join, false),
             wait(&c, &a, WaitKind::Ask, true),
         ];
-        let graph = WaitGraph::new(waits.into(), Vec::new());
+        let graph = graph_of(waits.into());
         assert_eq!(graph.circles.len(), 1);
         assert_eq!(graph.circles[0].path, [a.clone(), b, c, a]);
         assert!(!graph.circles[0].is_certain);
@@ -361,7 +385,7 @@ mod tests {
             wait(&b, &c, WaitKind::Lease, false),
             wait(&c, &b, WaitKind::Lease, false),
         ];
-        let graph = WaitGraph::new(waits.into(), Vec::new());
+        let graph = graph_of(waits.into());
         let paths: Vec<_> = graph.circles.iter().map(|c| c.path.clone()).collect();
         assert_eq!(paths, [vec![a.clone(), a], vec![b.clone(), c, b]]);
         assert!(graph.circles[0].is_certain);
@@ -374,6 +398,6 @@ mod tests {
             wait(&a, &b, WaitKind::Ask, true),
             wait(&b, &a, WaitKind::Receive, false),
         ];
-        assert!(WaitGraph::new(waits.into(), Vec::new()).circles.is_empty());
+        assert!(graph_of(waits.into()).circles.is_empty());
     }
 }

@@ -25,6 +25,7 @@ mod deadlines;
 mod error;
 mod graph;
 mod groups;
+mod knots;
 mod leases;
 mod messages;
 mod permits;
@@ -32,6 +33,7 @@ mod registered;
 mod reply;
 mod snapshot;
 mod sources;
+mod stuck;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 pub(crate) use deadlines::DeadlineKey;
 pub use error::RegistryError;
 pub use graph::{WaitCircle, WaitEdge, WaitGraph};
+pub use knots::{Knot, KnotTask, Progress, Why};
 pub use leases::{LeaseBoard, LeaseHop, LeaseKind, LeaseParty, LeasePartyRecord, LeaseRecord};
 pub use messages::MessageCounts;
 pub use permits::{
@@ -48,7 +51,7 @@ pub use registered::{ActorState, Doing, Registered};
 pub use reply::Reply;
 pub(crate) use snapshot::seconds;
 pub use snapshot::{ActorRecord, AddressRecord, DeadlineRecord, Snapshot, TaskRecord};
-pub use sources::{Cancelling, Search, TaskQuery, TaskSource};
+pub use sources::{Cancelling, Present, Search, TaskQuery, TaskSource};
 
 /// The registry of one runtime: look-up, groups, cancellation by id, and snapshots. Cloning shares it.
 ///

@@ -8,15 +8,15 @@
 //! 1. A number is in one of the two lists at most. What it had is gone when its weight is zero.
 //! 2. Each board has a lock of its own, under which nothing else is locked and no foreign code runs.
 
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use dashmap::DashMap;
-use parking_lot::Mutex;
 
 use super::Registry;
 use crate::current;

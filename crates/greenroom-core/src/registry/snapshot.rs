@@ -225,16 +225,26 @@ impl Registry {
         }
     }
 
-    pub(super) async fn gather(
+    async fn gather(
         &self,
         context: &Context,
         patience: Duration,
     ) -> (Vec<Arc<TaskInfo>>, Vec<String>) {
+        self.ask_all(context, patience, TaskQuery::List).await
+    }
+
+    /// Asks each hub, and returns what all of them say, and the names of those that say nothing.
+    pub(super) async fn ask_all<T: Send + 'static>(
+        &self,
+        context: &Context,
+        patience: Duration,
+        query: fn(Reply<Vec<T>>) -> TaskQuery,
+    ) -> (Vec<T>, Vec<String>) {
         let mut unanswered = Vec::new();
         let mut asked = Vec::new();
         for source in self.0.sources.living() {
             let (reply, answer) = Reply::new(current::task_id());
-            if source.request(TaskQuery::List(reply)) {
+            if source.request(query(reply)) {
                 asked.push((source.name(), answer));
             } else {
                 unanswered.push(source.name());

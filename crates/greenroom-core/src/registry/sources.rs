@@ -34,6 +34,8 @@ pub trait TaskSource: Send + Sync + 'static {
 pub enum TaskQuery {
     /// Which tasks live? In any order.
     List(Reply<Vec<Arc<TaskInfo>>>),
+    /// Which tasks live, and which of them are about to be polled? In any order.
+    Census(Reply<Vec<Present>>),
     /// Cancel the task of this id with this cause. Was there one?
     Cancel(Id, Cause, Reply<bool>),
     /// Hand over the facts of the task of this id, if there is one.
@@ -70,6 +72,17 @@ impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Search").finish_non_exhaustive()
     }
+}
+
+/// A task, as its hub sees it.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// The task.
+    pub info: Arc<TaskInfo>,
+    /// Whether it is about to be polled.
+    pub is_ready: bool,
+    /// Whether its context ends by a time.
+    pub has_deadline: bool,
 }
 
 #[derive(Default)]

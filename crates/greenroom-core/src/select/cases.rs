@@ -10,6 +10,7 @@ use super::set::{MOST, Set};
 use crate::channel::Claim;
 use crate::error::ContextError;
 use crate::id::Id;
+use crate::task::Far;
 
 /// The cases of a select. An index counts from the first.
 pub trait Cases {
@@ -58,6 +59,18 @@ pub trait Cases {
     fn fail(&mut self, error: ContextError) -> Option<(Option<usize>, Self::Output)>;
     /// Returns the id of a kernel case's object.
     fn id(&self, index: usize) -> Option<Id>;
+    /// Returns the channels that it waits for, if it waits for nothing else.
+    fn far(&self) -> Option<Far> {
+        if self.has(&(Kind::Future..=Kind::Tick)) {
+            return None;
+        }
+        let channels = self.enabled(&Kind::CHANNELS);
+        let mut addresses: Vec<usize> = channels.iter().map(|case| self.address(case)).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        // One without a case keeps no waker.
+        (!addresses.is_empty()).then_some(Far::Channels(addresses))
+    }
 }
 
 /// A list of cases, whose length the compiler knows.

@@ -226,7 +226,7 @@ impl<C: Cases> Selecting<C> {
             self.wait.tell(on);
             return Poll::Pending;
         }
-        self.wait.poll(cx, on, None).map(|_| ())
+        self.wait.poll_at(cx, on, || cases.far()).map(|_| ())
     }
 
     fn fire(&mut self, index: Option<usize>, output: C::Output) -> C::Output {
@@ -301,6 +301,8 @@ impl<C: Cases + Unpin> Future for SelectingOrDefault<C> {
 
 impl<C: Cases> Drop for Selecting<C> {
     fn drop(&mut self) {
+        // Before the cases go; see `certain`, invariant 5.
+        self.wait.end();
         // The cases that are kept by reference do not go with it.
         if self.phase == Phase::Parked {
             self.cases.leave();
