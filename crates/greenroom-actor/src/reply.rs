@@ -10,6 +10,9 @@
 //!    on nobody knows who will answer, and the ask is no part of a certain circle. Nor is one that waits in
 //!    a mailbox that drops what is queued: any other sender may end it.
 //! 5. An ask that was refused is not handled, though its asker may not have learned of it yet.
+//! 6. Whether a handler began or the asker gave up before is decided under the lock, once: an asker that was
+//!    told that its message was not handled is right. The wrong version looks at both one after the other,
+//!    and a deadline that passes in between is told as one in the mailbox while the handler runs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,8 +84,9 @@ pub(crate) struct Answer<R: Send + 'static>(Arc<Cell<R>>);
 
 /// The mailbox owner's end, for the case that the handler cannot answer.
 pub(crate) trait Unanswered: Send + Sync {
-    /// `holds_reply` tells that the handler keeps the way to answer to itself.
-    fn begin(&self, holds_reply: bool);
+    /// `holds_reply` tells that the handler keeps the way to answer to itself. False if the asker has
+    /// given up before: then no handler begins. Invariant 6.
+    fn begin(&self, holds_reply: bool) -> bool;
     fn end(self: Arc<Self>, panic: Option<&Panic>);
     /// The handler has panicked, and the message is tried again: nobody is answered.
     fn end_for_another_try(&self);
@@ -226,11 +230,15 @@ impl<R: Send + 'static> Cell<R> {
 }
 
 impl<R: Send + 'static> Unanswered for Cell<R> {
-    fn begin(&self, holds_reply: bool) {
+    fn begin(&self, holds_reply: bool) -> bool {
         let mut state = self.state.lock();
+        if !state.is_started && (state.is_asker_gone || state.is_refused) {
+            return false;
+        }
         state.is_started = true;
         state.is_handed_on |= !holds_reply;
         state.handlers += 1;
+        true
     }
 
     fn end(self: Arc<Self>, panic: Option<&Panic>) {
@@ -314,12 +322,11 @@ impl<R> fmt::Debug for Cell<R> {
 }
 
 impl Begun {
-    /// Says that the handler begins, and whether it keeps the way to answer to itself.
-    pub(crate) fn new(unanswered: Option<Arc<dyn Unanswered>>, holds_reply: bool) -> Self {
-        if let Some(unanswered) = &unanswered {
-            unanswered.begin(holds_reply);
-        }
-        Self(unanswered)
+    /// Says that the handler begins, and whether it keeps the way to answer to itself; `None` if it is not
+    /// to begin, since the asker has given up.
+    pub(crate) fn new(unanswered: Option<Arc<dyn Unanswered>>, holds_reply: bool) -> Option<Self> {
+        let begins = unanswered.as_ref().is_none_or(|it| it.begin(holds_reply));
+        begins.then_some(Self(unanswered))
     }
 
     /// Says that the handler has panicked, and that the message is tried again.
@@ -356,9 +363,11 @@ fn let_go<R>(answer: Result<R, NoReply>) {
 }
 
 impl<R: Send + 'static> Answer<R> {
-    /// Returns whether the handler has begun.
-    pub(crate) fn is_started(&self) -> bool {
-        self.0.state.lock().is_started
+    /// Gives up. Returns whether a handler has begun; if none has, none will. Invariant 6.
+    pub(crate) fn give_up(&self) -> bool {
+        let mut state = self.0.state.lock();
+        state.is_asker_gone |= !state.is_started;
+        state.is_started
     }
 
     /// Returns the ask as the far end of an actor's wait for another's answer.

@@ -146,7 +146,7 @@ impl<A: Actor> Address<A> {
         let mut wait = Wait::new(WaitKind::Ask).with_message(std::any::type_name::<M>());
         let by_context = |ended: ContextError| match ended {
             ContextError::Cancelled(cause) => AskError::Cancelled(cause),
-            ContextError::Deadline(_) if answer.is_started() => AskError::DeadlineInHandler,
+            ContextError::Deadline(_) if answer.give_up() => AskError::DeadlineInHandler,
             ContextError::Deadline(_) => AskError::DeadlineInMailbox,
         };
         std::future::poll_fn(|cx| {

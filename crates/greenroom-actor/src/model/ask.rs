@@ -43,7 +43,9 @@ fn an_asker_learns_that_nobody_answers() {
         let (reply, answer) = pair();
         let unanswered = reply.unanswered();
         let handling = spawn(move || {
-            let begun = reply::Begun::new(unanswered, true);
+            let Some(begun) = reply::Begun::new(unanswered, true) else {
+                return;
+            };
             drop(reply);
             begun.end(None);
         });

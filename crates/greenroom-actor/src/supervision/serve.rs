@@ -361,10 +361,15 @@ impl<A: Actor> Life<A> {
                 return None;
             }
         }
+        let Some(begun) = Begun::new(terms.unanswered, terms.holds_reply) else {
+            tally.abandoned.add();
+            station.bury(envelope, Undelivered::Abandoned, None);
+            return None;
+        };
         let mut hand = Hand {
             station,
             message_type: terms.message_type,
-            begun: Some(Begun::new(terms.unanswered, terms.holds_reply)),
+            begun: Some(begun),
             spare: None,
         };
         cx.message = Some(context.clone());
