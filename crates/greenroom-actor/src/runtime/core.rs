@@ -212,9 +212,13 @@ impl Core {
         Poll::Pending
     }
 
-    /// Refuses new scopes from now on, and says that a shutdown has begun.
+    /// Refuses new scopes from now on.
     pub(super) fn refuse_new(&self) {
         self.state.lock().closing = true;
+    }
+
+    /// Says that a shutdown has begun.
+    pub(super) fn tell_closing(&self) {
         self.close.cancel(Cause::Shutdown);
     }
 

@@ -305,7 +305,8 @@ impl Runtime {
     ///     slow.tell(Job(2)).await?;
     ///     let letter = letters.recv().await?;
     ///     assert!(matches!(letter.why, Undelivered::Ended));
-    ///     assert_eq!((letter.to, letter.take()), (slow.id().clone(), Some(Job(2))));
+    ///     assert_eq!(letter.to, *slow.id());
+    ///     assert_eq!(letter.take(), Some(Job(2)));
     ///     Ok(())
     /// })?;
     /// # Ok::<(), greenroom_core::Failure>(())
@@ -402,12 +403,17 @@ impl Runtime {
     /// # let (served, report) = greenroom_core::doc_support::block_on(async {
     /// #   let mut shutdown = std::pin::pin!(shutdown);
     /// #   let mut serves = std::pin::pin!(serves);
+    /// #   let mut report = None;
+    /// #   use std::task::Poll;
     /// #   let served = std::future::poll_fn(|cx| {
     /// #       let served = serves.as_mut().poll(cx);
-    /// #       if served.is_pending() { let _ = shutdown.as_mut().poll(cx); }
+    /// #       if served.is_pending() && report.is_none() {
+    /// #           if let Poll::Ready(ended) = shutdown.as_mut().poll(cx) { report = Some(ended); }
+    /// #       }
     /// #       served
     /// #   }).await;
-    /// #   (served, shutdown.await)
+    /// #   let report = match report { Some(report) => report, None => shutdown.await };
+    /// #   (served, report)
     /// # });
     /// assert_eq!(served?, "served");
     /// assert!(report.is_clean(), "{report}");

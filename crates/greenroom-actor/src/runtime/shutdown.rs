@@ -74,6 +74,8 @@ fn begin(core: &Core) -> Option<ShutdownReport> {
         let mut account = core.account.lock();
         account.lived.get_or_insert(lived);
     }
+    // After the look: what ends at once since it was told has lived all the same.
+    core.tell_closing();
     report
 }
 
@@ -349,6 +351,7 @@ pub(super) fn at_once(core: &Core) -> ShutdownReport {
 /// Cancels everything, without waiting.
 pub(super) fn end(core: &Core) {
     core.refuse_new();
+    core.tell_closing();
     core.refuse_all();
     core.cancel(Cause::Shutdown);
     core.close_hubs();

@@ -430,7 +430,7 @@ fn in_the_drop_of_a_handler_and_of_the_queue_at_the_end_of_the_runtime() {
     });
     assert!(ran.is_ok(), "{ran:?}");
     let report = runtime.shutdown(1.secs());
-    assert_eq!(report.cut.len(), 1, "{report:?}");
+    assert!(!report.cut.is_empty(), "{report:?}");
     let mut panics: Vec<_> = report.panics.iter().collect();
     panics.sort_by_key(|panic| panic.message());
     assert_eq!(panics.len(), 2, "{panics:?}");
