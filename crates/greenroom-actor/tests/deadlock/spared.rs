@@ -298,6 +298,8 @@ impl Handler<Meet> for Leaky {
 impl Handler<Poke> for Leaky {
     type Reply = Option<AskError>;
     async fn handle(&mut self, _: Poke, _cx: &mut ActorContext<Self>) -> Option<AskError> {
+        // So that both are in this handler.
+        nap(5).await;
         let other = self.0.as_ref().expect("they have met");
         other.ask(Wake).await.err()
     }
@@ -313,7 +315,7 @@ fn an_ask_that_the_mailbox_may_drop_is_spared() {
     check(|scope| async move {
         let leaky = || {
             let built = scope.spawn(|| Leaky(None));
-            built.mailbox(1).overflow(Overflow::DropOldest)
+            built.mailbox(2).overflow(Overflow::DropOldest)
         };
         let (a, b) = (leaky().await?, leaky().await?);
         a.ask(Meet(b.clone())).await?;
@@ -324,6 +326,7 @@ fn an_ask_that_the_mailbox_may_drop_is_spared() {
             scope.go(poke)
         });
         nap(10).await;
+        a.tell(Wake).await?;
         a.tell(Wake).await?;
         let dropped = from_b.await?;
         assert!(matches!(dropped, Some(AskError::Overflow)), "{dropped:?}");
