@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use greenroom_core::registry::Registry;
-use greenroom_core::{Context, Id};
+use greenroom_core::task::{TaskInfo, TaskKind};
+use greenroom_core::{Context, ExitReason, Id, current};
 
 use super::{block_on, check, join, spawn};
 use crate::hub::{Clock, Hub, Order};
@@ -16,6 +17,11 @@ fn pair() -> (ReplyTo<Arc<()>>, Answer<Arc<()>>) {
     let hub = Hub::new("hub".to_owned(), Clock::Machine, Order::Arrival, rng);
     let root = Context::root(Id::root(), hub.handle(), Registry::new()).0;
     reply::pair(root.driver(), || 0)
+}
+
+fn info(kind: TaskKind) -> Arc<TaskInfo> {
+    let (id, place) = (Id::root().child("it"), std::panic::Location::caller());
+    Arc::new(TaskInfo::new(id, kind, place, current::now()))
 }
 
 async fn answered(answer: Answer<Arc<()>>) -> Result<Arc<()>, NoReply> {
@@ -81,16 +87,7 @@ fn an_answer_to_an_asker_that_has_gone_is_dropped() {
 fn a_reply_and_a_refusal_give_one_answer() {
     check(|| {
         let (reply, answer) = pair();
-        let info = {
-            use greenroom_core::task::{TaskInfo, TaskKind};
-            let (id, place) = (Id::root().child("asked"), std::panic::Location::caller());
-            Arc::new(TaskInfo::new(
-                id,
-                TaskKind::Actor,
-                place,
-                greenroom_core::current::now(),
-            ))
-        };
+        let info = info(TaskKind::Actor);
         let end = answer.far_end(&info, false);
         let value = Arc::new(());
         let answering = {
@@ -111,11 +108,12 @@ fn a_reply_and_a_refusal_give_one_answer() {
 fn who_joins_a_task_gets_its_first_result() {
     check(|| {
         let cell = JoinCell::new();
+        let task = info(TaskKind::Task);
         let finishing: Vec<_> = [1, 2]
             .into_iter()
             .map(|result| {
-                let cell = cell.clone();
-                spawn(move || cell.finish(&Id::root(), Ok(result)))
+                let (cell, task) = (cell.clone(), task.clone());
+                spawn(move || cell.finish(&task, Ok(result), ExitReason::Normal))
             })
             .collect();
         let joined: Result<u32, JoinError> = block_on(std::future::poll_fn(|cx| cell.poll(cx)));

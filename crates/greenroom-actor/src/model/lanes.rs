@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::{block_on, check, join, spawn};
-use crate::mailbox::{Control, Order, Signal};
+use crate::mailbox::{Control, Interrupt, Order, Signal, Urgent};
 
 async fn order(control: &Control) -> Order {
-    std::future::poll_fn(|cx| control.poll_order(cx)).await
+    match std::future::poll_fn(|cx| control.poll_urgent(0, cx)).await {
+        Urgent::Order(order) => order,
+        _ => unreachable!("nothing else was pushed"),
+    }
 }
 
 #[test]
@@ -64,7 +67,8 @@ fn a_halt_ends_its_incarnation_and_no_other() {
             let control = control.clone();
             spawn(move || control.push(Signal::Halt(2)))
         };
-        block_on(std::future::poll_fn(|cx| control.poll_stop(cx)));
+        let interrupt = block_on(std::future::poll_fn(|cx| control.poll_interrupt(true, cx)));
+        assert!(matches!(interrupt, Interrupt::Stop));
         join(halting);
         join(stopping);
         control.begin(3);

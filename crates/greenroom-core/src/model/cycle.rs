@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use super::check;
 use super::table::{Table, join, spawn};
 use crate::current;
-use crate::cycle::{Desk, FarEnd, is_same};
+use crate::cycle::{Desk, DeskKey, FarEnd};
 use crate::id::Id;
 use crate::sync::Mutex;
 use crate::task::{TaskInfo, TaskKind, WaitKind};
@@ -59,12 +59,10 @@ impl FarEnd for End {
         (!state.is_closed).then(|| self.holder.clone())
     }
 
-    fn clones_of(&self, waker: &Waker) -> Option<usize> {
+    fn clones_of(&self, desk: DeskKey) -> Option<usize> {
         let state = self.state.lock();
         let there = state.waker.as_ref();
-        there
-            .is_some_and(|there| is_same(there, waker))
-            .then_some(1)
+        there.is_some_and(|there| desk.is_of(there)).then_some(1)
     }
 
     fn order(&self) -> u64 {

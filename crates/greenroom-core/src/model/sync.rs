@@ -62,6 +62,10 @@ impl<T> OnceLock<T> {
         self.value.set(value)
     }
 
+    pub(crate) fn take(&mut self) -> Option<T> {
+        self.value.take()
+    }
+
     pub(crate) fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
         self.seen.load(Ordering::Acquire);
         self.value.get_or_init(f)
